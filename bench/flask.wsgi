@@ -1,0 +1,8 @@
+from flask import Flask
+
+application = Flask("bench")
+
+
+@application.get("/")
+def index():
+    return "Hello, world!", {"Content-Type": "text/plain"}

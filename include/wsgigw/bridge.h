@@ -1,0 +1,63 @@
+/* The bridge: WSGI itself (PEP 3333), between an exchange and an application.
+ *
+ * Used by embedded mode and by the daemon process, which start the interpreter
+ * and own the threads. Compiled under Python's limited API. */
+#ifndef WSGIGW_BRIDGE_H
+#define WSGIGW_BRIDGE_H
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "wsgigw/exchange.h"
+
+/* Compatibility: the mod_wsgi whose documented behaviour applications may rely on. */
+#define WGW_COMPAT_VERSION { 6, 0, 5 }
+#define WGW_VERSION { 0, 1, 0 }
+
+typedef struct wgw_bridge_config_t {
+    wgw_log_sink_t sink;         /* for what is said outside a request */
+    const char *process_group;   /* "" in embedded mode */
+    const char *main_group;      /* application group that the main interpreter serves
+                                    beside "", or NULL (DESIGN section 8) */
+    unsigned interpreter_limit;  /* how many interpreters there may be, the main one included */
+    const char *const *python_path; /* folders that go to the front of sys.path */
+    size_t python_path_count;
+    int server_version[3];       /* httpd's, for apache.version */
+} wgw_bridge_config_t;
+
+typedef struct wgw_bridge_t wgw_bridge_t;
+
+/* Make `_wsgigw` importable. Context: before the interpreter is initialised.
+ * Returns: 0; -1 no memory. */
+int wgw_bridge_register(void);
+
+/* Set up the main interpreter for serving.
+ * Borrows: config, for good. Context: attached to the main interpreter, in the thread
+ * that initialised it. Returns: NULL on failure, which was logged to config's sink. */
+wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config);
+
+/* Serve one request: find the application, call it, send what it gives.
+ * Borrows: x, until return. Context: any thread, detached; attaches itself.
+ * Blocks: as the application and the exchange's operations do.
+ * Returns: 0 when the response was sent, whole or visibly cut; otherwise nothing was
+ * sent and the value is the HTTP status to answer with. */
+int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x);
+
+/* Load what `target` names before the first request needs it; trouble is logged.
+ * Context and blocking as in wgw_bridge_handle(). */
+void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_target_t *target);
+
+/* Take no more requests, and wait until none is inside.
+ * Context: any thread, detached. Blocks: until `deadline`.
+ * Returns: true when no thread is inside any more. */
+bool wgw_bridge_drain(wgw_bridge_t *bridge, wgw_deadline_t deadline);
+
+/* Tell whether the calling thread is inside wgw_bridge_handle() (a signal handler's question). */
+bool wgw_bridge_is_inside(void);
+
+/* End all interpreters but the main one, which the caller finalises next.
+ * Context: attached to the main interpreter, in the thread that initialised it, after
+ * wgw_bridge_drain() has returned true. Returns: false when threads of the application are
+ * left in one of them: then the interpreter must not be finalised. */
+bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge);
+
+#endif

@@ -1,0 +1,133 @@
+/* The seam: one request and its response, whoever the peer is.
+ *
+ * The bridge (Python) sees a request and its connection only through this. It
+ * is implemented by httpd's brigades in embedded mode and by the wire in
+ * daemon mode; the bridge cannot tell which it is talking to. */
+#ifndef WSGIGW_EXCHANGE_H
+#define WSGIGW_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "exchange/key.h"
+
+/* --- the request, immutable ------------------------------------------------ */
+
+/* One environ entry whose value is a str: bytes that become latin-1 code points. */
+typedef struct wgw_var_t {
+    wgw_key_t key;    /* WGW_KEY_NONE: `name` holds the key */
+    uint32_t name_len;
+    uint32_t value_len;
+    const char *name; /* NULL when `key` is known */
+    const char *value;
+} wgw_var_t;
+
+/* What identifies the content of a script file without reading it. */
+typedef struct wgw_file_id_t {
+    uint64_t dev;
+    uint64_t ino;
+    int64_t mtime_us; /* microseconds since 1970 */
+    int64_t size;     /* bytes */
+} wgw_file_id_t;
+
+/* What is to be called. */
+typedef struct wgw_target_t {
+    const char *script;   /* absolute path of the script; NULL when `module` is set */
+    const char *module;   /* dotted name of an importable module, or NULL */
+    const char *callable; /* name in it, dots allowed with `module` */
+    const char *group;    /* application group; "" is the main interpreter */
+    wgw_file_id_t file;   /* the script as httpd saw it for this request */
+    bool is_reloading;    /* load the script anew when `file` differs */
+} wgw_target_t;
+
+/* Borrowed by the bridge until wgw_bridge_handle() returns. */
+typedef struct wgw_request_t {
+    const wgw_var_t *vars;
+    size_t var_count;
+    wgw_target_t target;
+    bool is_multithread;     /* wsgi.multithread */
+    bool is_multiprocess;    /* wsgi.multiprocess */
+    bool is_bodiless;        /* the response has no body: the application sees HEAD */
+    double request_start;    /* seconds since 1970, when httpd began with it */
+    int64_t content_length;  /* bytes of request body announced; -1 when not known */
+    wgw_deadline_t deadline; /* for waiting on others (a script being imported) */
+} wgw_request_t;
+
+/* --- the response ------------------------------------------------------------ */
+
+typedef struct wgw_field_t {
+    const char *name; /* NUL-terminated, an RFC 9110 token */
+    const char *value; /* NUL-terminated, no control characters */
+} wgw_field_t;
+
+typedef struct wgw_head_t {
+    int status;         /* 200 to 599 */
+    const char *reason; /* NUL-terminated, may be "" */
+    const wgw_field_t *fields; /* Content-Length is among them when declared */
+    size_t field_count;
+} wgw_head_t;
+
+typedef struct wgw_span_t {
+    const char *data;
+    size_t len;
+} wgw_span_t;
+
+typedef enum wgw_status_t {
+    WGW_OK,
+    WGW_EABORTED,  /* the client has gone */
+    WGW_ETIMEDOUT, /* it is there but silent */
+    WGW_EPROTO,    /* it does not follow the protocol (bad chunk) */
+    WGW_ETOOLARGE, /* its body is over the limit */
+    WGW_EFAILED    /* anything else; was logged by who returned it */
+} wgw_status_t;
+
+/* How the response ends. */
+typedef enum wgw_end_t {
+    WGW_END_COMPLETE,
+    WGW_END_CUT /* shown to the client as cut (DESIGN invariant 4) */
+} wgw_end_t;
+
+typedef struct wgw_exchange_t wgw_exchange_t;
+
+/* Context: a thread that is detached from Python, the one that began the exchange.
+ * Blocks: each until the connection's own deadlines. */
+typedef struct wgw_exchange_ops_t {
+    /* Read what there is of the request body, at least one byte; *len_out 0 at its end.
+     * The first call answers an Expect: 100-continue.
+     * Returns: WGW_OK; WGW_EABORTED; WGW_ETIMEDOUT; WGW_EPROTO; WGW_ETOOLARGE; WGW_EFAILED. */
+    wgw_status_t (*read_body)(wgw_exchange_t *x, char *buf, size_t size, size_t *len_out);
+
+    /* Set status and header fields; they leave with the first byte of the body, or at the end.
+     * Called once. Returns: WGW_OK; WGW_EFAILED. */
+    wgw_status_t (*send_head)(wgw_exchange_t *x, const wgw_head_t *head);
+
+    /* Send spans in one piece. With `is_last` the response is complete and leaves in one
+     * piece with its end; otherwise everything is on its way to the client on return.
+     * Borrows: spans until return. Returns: WGW_OK; WGW_EABORTED; WGW_EFAILED. */
+    wgw_status_t (*write_body)(wgw_exchange_t *x, const wgw_span_t *spans, size_t count,
+                               bool is_last);
+
+    /* Send `size` bytes of a regular file from `offset`, and then as in write_body.
+     * Owns: fd, in every case. Returns: WGW_OK; WGW_EABORTED; WGW_EFAILED. */
+    wgw_status_t (*send_file)(wgw_exchange_t *x, int fd, int64_t offset, int64_t size,
+                              bool is_last);
+
+    /* End a response whose last piece was not sent with `is_last`. */
+    void (*end)(wgw_exchange_t *x, wgw_end_t how);
+
+    /* Tell whether the client is known to have gone. Does not block. */
+    bool (*is_aborted)(wgw_exchange_t *x);
+
+    /* Write one line to the log of the request's virtual host. */
+    wgw_log_fn *log; /* ctx is the wgw_exchange_t */
+} wgw_exchange_ops_t;
+
+struct wgw_exchange_t {
+    const wgw_exchange_ops_t *ops;
+    const wgw_request_t *request;
+};
+
+#endif

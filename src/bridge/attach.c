@@ -1,0 +1,173 @@
+/* Attaching operating system threads to interpreters, and knowing who is inside.
+ * Must not know what a thread does while it is attached. */
+#include "bridge/attach.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/interp.h"
+
+static __thread wgw_thread_t *threads_here; /* of the calling OS thread */
+static __thread int depth_here;             /* how many requests it is inside */
+static pthread_key_t exit_key;
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+
+bool wgw_bridge_is_inside(void)
+{
+    return depth_here > 0;
+}
+
+/* --- counting in and out ------------------------------------------------- */
+
+static void count_out(wgw_bridge_t *bridge)
+{
+    if (atomic_fetch_sub(&bridge->active_count, 1) != 1 || !atomic_load(&bridge->is_draining))
+        return;
+    pthread_mutex_lock(&bridge->lock);
+    pthread_cond_broadcast(&bridge->idle);
+    pthread_mutex_unlock(&bridge->lock);
+}
+
+static bool count_in(wgw_bridge_t *bridge)
+{
+    atomic_fetch_add(&bridge->active_count, 1);
+    if (!atomic_load(&bridge->is_draining))
+        return true;
+    count_out(bridge);
+    return false;
+}
+
+bool wgw_bridge_drain(wgw_bridge_t *bridge, wgw_deadline_t deadline)
+{
+    struct timespec until = wgw_deadline_timespec(deadline);
+    int rc = 0;
+
+    atomic_store(&bridge->is_draining, true);
+    pthread_mutex_lock(&bridge->lock);
+    while (atomic_load(&bridge->active_count) > 0 && rc == 0)
+        rc = pthread_cond_clockwait(&bridge->idle, &bridge->lock, CLOCK_MONOTONIC, &until);
+    bool is_empty = atomic_load(&bridge->active_count) == 0;
+    pthread_mutex_unlock(&bridge->lock);
+    return is_empty;
+}
+
+/* --- the records of threads ------------------------------------------------ */
+
+static void unlink_from_interp(wgw_thread_t *thread)
+{
+    wgw_bridge_t *bridge = thread->interp->bridge;
+    wgw_thread_t **at = &thread->interp->threads;
+
+    pthread_mutex_lock(&bridge->lock);
+    while (*at && *at != thread)
+        at = &(*at)->next_in_interp;
+    if (*at)
+        *at = thread->next_in_interp;
+    pthread_mutex_unlock(&bridge->lock);
+}
+
+void wgw_py_thread_clear(wgw_thread_t *thread)
+{
+    for (int key = 0; key < WGW_KEY_COUNT; key++)
+        Py_CLEAR(thread->memo[key]);
+}
+
+void wgw_thread_free(wgw_thread_t *thread)
+{
+    wgw_buffer_deinit(&thread->head);
+    wgw_buffer_deinit(&thread->body);
+    free(thread);
+}
+
+/* At the end of an OS thread: give back what it has in each interpreter, unless the
+ * interpreters are being ended, which then does it. */
+static void release_threads(void *first)
+{
+    wgw_thread_t *thread = first;
+
+    while (thread) {
+        wgw_thread_t *next = thread->next_here;
+        wgw_bridge_t *bridge = thread->interp->bridge;
+        if (count_in(bridge)) {
+            unlink_from_interp(thread);
+            PyEval_RestoreThread(thread->tstate);
+            wgw_py_thread_clear(thread);
+            PyThreadState_Clear(thread->tstate);
+            PyEval_ReleaseThread(thread->tstate);
+            PyThreadState_Delete(thread->tstate);
+            wgw_thread_free(thread);
+            count_out(bridge);
+        }
+        thread = next;
+    }
+}
+
+static void make_exit_key(void)
+{
+    pthread_key_create(&exit_key, release_threads);
+}
+
+wgw_thread_t *wgw_thread_add(wgw_interp_t *interp, PyThreadState *tstate)
+{
+    wgw_bridge_t *bridge = interp->bridge;
+    wgw_thread_t *thread = calloc(1, sizeof *thread);
+
+    if (!thread)
+        return NULL;
+    thread->interp = interp;
+    thread->tstate = tstate ? tstate : PyThreadState_New(interp->istate);
+    if (!thread->tstate) {
+        free(thread);
+        return NULL;
+    }
+    thread->number = threads_here ? threads_here->number
+                                  : atomic_fetch_add(&bridge->thread_count, 1) + 1;
+    thread->next_here = threads_here;
+    threads_here = thread;
+    pthread_once(&exit_key_once, make_exit_key);
+    pthread_setspecific(exit_key, threads_here);
+
+    pthread_mutex_lock(&bridge->lock);
+    thread->next_in_interp = interp->threads;
+    interp->threads = thread;
+    pthread_mutex_unlock(&bridge->lock);
+    return thread;
+}
+
+wgw_thread_t *wgw_thread_here(wgw_interp_t *interp)
+{
+    wgw_thread_t *thread = threads_here;
+
+    while (thread && (thread->interp != interp || thread->is_busy))
+        thread = thread->next_here;
+    return thread ? thread : wgw_thread_add(interp, NULL);
+}
+
+/* --- entering ----------------------------------------------------------------- */
+
+int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t deadline,
+                     wgw_thread_t **thread_out)
+{
+    int http_status = 0;
+
+    if (!count_in(bridge))
+        return 503;
+    wgw_interp_t *interp = wgw_interp_find(bridge, group, deadline, &http_status);
+    wgw_thread_t *thread = interp ? wgw_thread_here(interp) : NULL;
+    if (!thread) {
+        count_out(bridge);
+        return http_status ? http_status : 500;
+    }
+    thread->is_busy = true;
+    depth_here++;
+    PyEval_RestoreThread(thread->tstate);
+    *thread_out = thread;
+    return 0;
+}
+
+void wgw_bridge_exit(wgw_thread_t *thread)
+{
+    depth_here--;
+    thread->is_busy = false;
+    count_out(thread->interp->bridge);
+}

@@ -1,0 +1,74 @@
+/* Threads and interpreters: who is attached to what.
+ * One wgw_thread_t for each pair of operating system thread and interpreter,
+ * made at the first request and kept, so that attaching is one call. */
+#ifndef WGW_BRIDGE_ATTACH_H
+#define WGW_BRIDGE_ATTACH_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "bridge/python.h"
+#include "bridge/state.h"
+
+typedef struct wgw_interp_t wgw_interp_t;
+
+typedef struct wgw_thread_t {
+    wgw_interp_t *interp;
+    PyThreadState *tstate;
+    struct wgw_thread_t *next_here;      /* the same OS thread in other interpreters */
+    struct wgw_thread_t *next_in_interp; /* under wgw_bridge_t.lock */
+    PyObject *memo[WGW_KEY_COUNT];       /* last value per key with WGW_KEY_MEMO, or NULL */
+    wgw_buffer_t head;                   /* text of the response head */
+    wgw_buffer_t body;                   /* a small body, copied to be sent detached */
+    long number;                         /* 1, 2, ...: thread_id in environ */
+    bool is_busy;                        /* in a request; a nested one takes another */
+} wgw_thread_t;
+
+/* One application group. Made once, never freed while the process serves. */
+struct wgw_interp_t {
+    wgw_bridge_t *bridge;
+    char *group;
+    PyInterpreterState *istate;
+    wgw_py_state_t *state;
+    wgw_thread_t *threads;   /* under wgw_bridge_t.lock */
+    wgw_interp_t *next;      /* set before publication, then constant */
+    bool is_main;
+};
+
+struct wgw_bridge_t {
+    const wgw_bridge_config_t *config;
+    _Atomic(wgw_interp_t *) interps; /* list; grows at its front */
+    unsigned interp_count;           /* under making */
+    pthread_mutex_t making;          /* held while an interpreter is made */
+    pthread_mutex_t lock;            /* short: lists of threads, draining */
+    pthread_cond_t idle;             /* active_count has reached 0 */
+    atomic_long active_count;        /* threads inside */
+    atomic_bool is_draining;
+    atomic_long thread_count;
+};
+
+/* Enter: attach the calling thread to the interpreter of `group`, which is made if need be.
+ * Blocks: until `deadline` while another thread makes an interpreter, and for the GIL.
+ * Returns: 0 and *thread_out; else the HTTP status to answer with, said in the log. */
+int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t deadline,
+                     wgw_thread_t **thread_out);
+
+/* Count the thread out. Context: detached (PyEval_SaveThread) since it entered. */
+void wgw_bridge_exit(wgw_thread_t *thread);
+
+/* The calling thread's record for an interpreter that is not in a request; made if need be.
+ * Context: attached or not. Returns: NULL no memory. */
+wgw_thread_t *wgw_thread_here(wgw_interp_t *interp);
+
+/* Make a record for the calling thread. Owns: tstate; NULL makes a new one.
+ * Returns: NULL no memory. */
+wgw_thread_t *wgw_thread_add(wgw_interp_t *interp, PyThreadState *tstate);
+
+/* Drop the Python objects of a record. Context: attached to its interpreter. */
+void wgw_py_thread_clear(wgw_thread_t *thread);
+
+/* Free a record that is in no list of its interpreter any more. */
+void wgw_thread_free(wgw_thread_t *thread);
+
+#endif

@@ -1,0 +1,176 @@
+/* The way of one request: attach, call the application, send what it gives, detach. */
+#include "bridge/call.h"
+
+#include <time.h>
+
+static __thread wgw_call_t *current_call;
+
+wgw_call_t *wgw_call_current(void)
+{
+    return current_call;
+}
+
+/* --- operations on the exchange --------------------------------------------------------- */
+
+PyThreadState *wgw_py_op_begin(wgw_call_t *call)
+{
+    call->op_count++;
+    PyThreadState *tstate = PyEval_SaveThread();
+    pthread_mutex_lock(&call->turn);
+    return tstate;
+}
+
+void wgw_py_op_end(wgw_call_t *call, PyThreadState *tstate)
+{
+    pthread_mutex_unlock(&call->turn);
+    PyEval_RestoreThread(tstate);
+    call->op_count--;
+}
+
+/* Wait for operations of other threads; none begins any more. They are bounded by the
+ * deadlines of the connection. */
+static void wait_for_ops(wgw_call_t *call)
+{
+    static const struct timespec PAUSE = { .tv_nsec = 1000000 };
+
+    while (call->op_count > 0) {
+        PyThreadState *tstate = PyEval_SaveThread();
+        nanosleep(&PAUSE, NULL);
+        PyEval_RestoreThread(tstate);
+    }
+}
+
+/* --- begin and end of a call, attached ------------------------------------------------------ */
+
+static int begin(wgw_call_t *call)
+{
+    call->outer = current_call;
+    current_call = call;
+    wgw_output_init(&call->out, call->req->is_bodiless);
+    wgw_buffer_clear(&call->thread->body, call->thread->body.size);
+    call->length_declared = -1;
+    call->input = wgw_py_input_new(call);
+    call->errors = wgw_py_errors_new(call);
+    call->start_response = wgw_py_start_response_new(call);
+    return call->input && call->errors && call->start_response ? 0 : -1;
+}
+
+static void end(wgw_call_t *call)
+{
+    if (call->input)
+        wgw_py_input_end(call->input);
+    if (call->start_response)
+        wgw_py_start_response_end(call->start_response);
+    wgw_py_errors_end(call);
+    wait_for_ops(call);
+    Py_CLEAR(call->input);
+    Py_CLEAR(call->start_response);
+    Py_CLEAR(call->errors);
+    current_call = call->outer;
+}
+
+/* An exception ended the response: cut it if it has begun, otherwise let httpd answer. */
+static void fail(wgw_call_t *call, const char *what)
+{
+    int http_status = wgw_py_fault(call, what);
+
+    if (call->out.state < WGW_OUT_BODY) {
+        call->http_status = http_status;
+        return;
+    }
+    PyThreadState *tstate = wgw_py_op_begin(call);
+    wgw_call_cut(call);
+    wgw_py_op_end(call, tstate);
+}
+
+/* --- the application's result ------------------------------------------------------------------ */
+
+static int send_iterable(wgw_call_t *call, PyObject *result)
+{
+    PyObject *iterator = PyObject_GetIter(result);
+    PyObject *block;
+    int rc = 0;
+
+    if (!iterator)
+        return -1;
+    while (rc == 0 && !call->client && (block = PyIter_Next(iterator))) {
+        rc = wgw_py_send_block(call, block);
+        Py_DECREF(block);
+    }
+    Py_DECREF(iterator);
+    return rc < 0 || PyErr_Occurred() ? -1 : wgw_py_send_end(call);
+}
+
+static int refuse_text(PyObject *result)
+{
+    PyErr_Format(PyExc_TypeError,
+                 "the application returned %S; it must return an iterable of bytes, such as a "
+                 "list (PEP 3333)", (PyObject *)Py_TYPE(result));
+    return -1;
+}
+
+static int send_result(wgw_call_t *call, PyObject *result)
+{
+    if (PyList_CheckExact(result) || PyTuple_CheckExact(result))
+        return wgw_py_send_sequence(call, result);
+    if (PyBytes_Check(result) || PyUnicode_Check(result))
+        return refuse_text(result);
+    int rc = wgw_py_send_file(call, result);
+    return rc ? (rc < 0 ? -1 : 0) : send_iterable(call, result);
+}
+
+/* PEP 3333, "Handling the close() Method": called once on every path. */
+static void close_result(wgw_call_t *call, PyObject *result)
+{
+    if (PyList_CheckExact(result) || PyTuple_CheckExact(result))
+        return;
+    PyObject *close = PyObject_GetAttrString(result, "close");
+    PyObject *done = close ? PyObject_CallNoArgs(close) : NULL;
+
+    if (!done && close)
+        wgw_py_fault(call, WGWNO(0011) "exception in close() of the application's result");
+    else if (!done)
+        PyErr_Clear(); /* it has none */
+    Py_XDECREF(done);
+    Py_XDECREF(close);
+}
+
+static void run(wgw_call_t *call)
+{
+    PyObject *application = wgw_py_script_find(call->state, &call->req->target,
+                                               call->req->deadline, &call->http_status);
+    if (!application)
+        return;
+    PyObject *environ = wgw_py_environ_new(call);
+    PyObject *result = environ
+        ? PyObject_CallFunctionObjArgs(application, environ, call->start_response, NULL) : NULL;
+    Py_XDECREF(environ);
+    Py_DECREF(application);
+
+    if (!result || send_result(call, result) < 0)
+        fail(call, WGWNO(0010) "exception in the application");
+    if (result)
+        close_result(call, result);
+    Py_XDECREF(result);
+}
+
+int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x)
+{
+    wgw_call_t call = { .x = x, .req = x->request, .turn = PTHREAD_MUTEX_INITIALIZER };
+    int http_status = wgw_bridge_enter(bridge, call.req->target.group, call.req->deadline,
+                                       &call.thread);
+
+    if (http_status)
+        return http_status;
+    call.state = call.thread->interp->state;
+    if (begin(&call) == 0)
+        run(&call);
+    else
+        fail(&call, WGWNO(0009) "a request could not be begun");
+    end(&call);
+    PyEval_SaveThread();
+    if (call.is_final_pending)
+        wgw_call_send_final(&call);
+    wgw_bridge_exit(call.thread);
+    return call.http_status;
+}

@@ -1,0 +1,303 @@
+/* Request body from, response to, httpd's filters. Must not know Python. */
+#include "server/brigade.h"
+
+#include <sys/socket.h>
+
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "server/config.h"
+#include "server/module.h"
+
+static wgw_brigade_t *of(wgw_exchange_t *x)
+{
+    return (wgw_brigade_t *)x;
+}
+
+/* --- request body -------------------------------------------------------------------------- */
+
+static wgw_status_t input_status(request_rec *r, apr_status_t rv)
+{
+    r->connection->keepalive = AP_CONN_CLOSE; /* what follows in the stream is not known */
+    if (APR_STATUS_IS_TIMEUP(rv))
+        return WGW_ETIMEDOUT;
+    if (APR_STATUS_IS_ENOSPC(rv))
+        return WGW_ETOOLARGE;
+    if (APR_STATUS_IS_EOF(rv) || APR_STATUS_IS_INCOMPLETE(rv) || APR_STATUS_IS_ECONNRESET(rv) ||
+        APR_STATUS_IS_ECONNABORTED(rv) || r->connection->aborted)
+        return WGW_EABORTED;
+    return rv == AP_FILTER_ERROR ? WGW_EFAILED : WGW_EPROTO;
+}
+
+static wgw_status_t status_of_error(int http_status)
+{
+    switch (http_status) {
+    case HTTP_REQUEST_TIME_OUT:
+        return WGW_ETIMEDOUT;
+    case HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return WGW_ETOOLARGE;
+    default:
+        return WGW_EPROTO;
+    }
+}
+
+/* Take data from the first bucket of `in`, and drop the bucket when it is used up. */
+static wgw_status_t take_bucket(wgw_brigade_t *x, char *buf, size_t size, size_t *len_out)
+{
+    apr_bucket *bucket = APR_BRIGADE_FIRST(x->in);
+    const char *data;
+    apr_size_t len;
+
+    if (AP_BUCKET_IS_ERROR(bucket))
+        return status_of_error(((ap_bucket_error *)bucket->data)->status);
+    if (APR_BUCKET_IS_METADATA(bucket)) {
+        x->is_input_at_end = APR_BUCKET_IS_EOS(bucket);
+        apr_bucket_delete(bucket);
+        return WGW_OK;
+    }
+    apr_status_t rv = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
+    if (rv != APR_SUCCESS)
+        return input_status(x->r, rv);
+    if (len > size) {
+        apr_bucket_split(bucket, size);
+        len = size;
+    }
+    memcpy(buf, data, len);
+    apr_bucket_delete(bucket);
+    *len_out = len;
+    return WGW_OK;
+}
+
+static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, size_t *len_out)
+{
+    wgw_brigade_t *x = of(exchange);
+    request_rec *r = x->r;
+
+    *len_out = 0;
+    if (!x->in)
+        x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    while (*len_out == 0 && !x->is_input_at_end) {
+        if (APR_BRIGADE_EMPTY(x->in)) {
+            apr_status_t rv = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES,
+                                             APR_BLOCK_READ, (apr_off_t)size);
+            if (rv != APR_SUCCESS)
+                return input_status(r, rv);
+            continue;
+        }
+        wgw_status_t status = take_bucket(x, buf, size, len_out);
+        if (status)
+            return status;
+    }
+    return WGW_OK;
+}
+
+/* --- head ------------------------------------------------------------------------------------- */
+
+static bool is_about_content(const char *name)
+{
+    return ap_cstr_casecmpn(name, "Content-", 8) == 0 || ap_cstr_casecmp(name, "ETag") == 0 ||
+           ap_cstr_casecmp(name, "Last-Modified") == 0 ||
+           ap_cstr_casecmp(name, "Accept-Ranges") == 0;
+}
+
+/* httpd answers instead (WSGIErrorOverride); what the application says about anything but
+ * the content goes with it: cookies, challenges, Retry-After. */
+static void keep_for_override(request_rec *r, const wgw_head_t *head)
+{
+    for (size_t i = 0; i < head->field_count; i++)
+        if (!is_about_content(head->fields[i].name))
+            apr_table_add(r->err_headers_out, head->fields[i].name, head->fields[i].value);
+}
+
+static void set_field(request_rec *r, const wgw_field_t *field)
+{
+    if (ap_cstr_casecmp(field->name, "Content-Type") == 0)
+        ap_set_content_type(r, apr_pstrdup(r->pool, field->value));
+    else
+        apr_table_add(r->headers_out, field->name, field->value);
+}
+
+static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
+{
+    wgw_brigade_t *x = of(exchange);
+    request_rec *r = x->r;
+
+    if (x->overrides_errors && ap_is_HTTP_ERROR(head->status)) {
+        x->override_status = head->status;
+        keep_for_override(r, head);
+        return WGW_OK;
+    }
+    r->status = head->status;
+    r->status_line = *head->reason
+        ? apr_psprintf(r->pool, "%d %s", head->status, head->reason) : NULL;
+    /* mod_mime may have guessed from the name of the script; only the application knows. */
+    ap_set_content_type(r, NULL);
+    r->content_encoding = NULL;
+    r->content_languages = NULL;
+    for (size_t i = 0; i < head->field_count; i++)
+        set_field(r, &head->fields[i]);
+    return WGW_OK;
+}
+
+/* --- body ---------------------------------------------------------------------------------------- */
+
+static wgw_status_t pass(wgw_brigade_t *x, bool is_last)
+{
+    request_rec *r = x->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+
+    APR_BRIGADE_INSERT_TAIL(x->out, is_last ? apr_bucket_eos_create(alloc)
+                                            : apr_bucket_flush_create(alloc));
+    apr_status_t rv = ap_pass_brigade(r->output_filters, x->out);
+    apr_brigade_cleanup(x->out);
+    return rv == APR_SUCCESS && !r->connection->aborted ? WGW_OK : WGW_EABORTED;
+}
+
+static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans, size_t count,
+                               bool is_last)
+{
+    wgw_brigade_t *x = of(exchange);
+    apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
+
+    if (x->override_status)
+        return WGW_OK;
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].len)
+            APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_transient_create(spans[i].data,
+                                                                        spans[i].len, alloc));
+    return pass(x, is_last);
+}
+
+static apr_status_t close_file(void *file)
+{
+    return apr_file_close(file);
+}
+
+/* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
+static bool is_answered_by_condition(request_rec *r)
+{
+    if (r->status != HTTP_OK || r->method_number != M_GET)
+        return false;
+    int status = ap_meets_conditions(r);
+    if (status == OK)
+        return false;
+    r->status = status;
+    r->status_line = NULL;
+    apr_table_unset(r->headers_out, "Content-Length");
+    return true;
+}
+
+static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, int64_t size,
+                              bool is_last)
+{
+    wgw_brigade_t *x = of(exchange);
+    request_rec *r = x->r;
+    apr_int32_t flags = APR_FOPEN_READ | (x->uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_os_file_t os_file = fd;
+    apr_file_t *file;
+
+    apr_os_file_put(&file, &os_file, flags, r->pool);
+    apr_pool_cleanup_register(r->pool, file, close_file, apr_pool_cleanup_null);
+    if (x->override_status)
+        return WGW_OK;
+    if (is_last && is_answered_by_condition(r))
+        return pass(x, true);
+    apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, size, r->pool);
+    if (bucket)
+        apr_bucket_file_enable_mmap(bucket, 0); /* a file that shrinks would be SIGBUS */
+    return pass(x, is_last);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+/* Whether only the end of the connection tells the client that the body is complete. */
+static bool is_delimited_by_close(const request_rec *r)
+{
+    return !r->chunked && !apr_table_get(r->headers_out, "Content-Length");
+}
+
+/* Make the end of the connection a reset, which no client takes for a complete body. */
+static void reset_connection(conn_rec *c)
+{
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+    struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    apr_os_sock_t fd;
+
+    if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS)
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    c->aborted = 1;
+}
+
+/* An error bucket before the end of stream: no last chunk, RST_STREAM in HTTP/2. */
+static void cut(wgw_brigade_t *x)
+{
+    request_rec *r = x->r;
+    conn_rec *c = r->connection;
+
+    r->no_cache = 1;
+    c->keepalive = AP_CONN_CLOSE;
+    if (is_delimited_by_close(r))
+        reset_connection(c);
+    apr_bucket *error = ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, c->bucket_alloc);
+    APR_BRIGADE_INSERT_TAIL(x->out, error);
+    pass(x, true);
+}
+
+static void end(wgw_exchange_t *exchange, wgw_end_t how)
+{
+    wgw_brigade_t *x = of(exchange);
+
+    if (x->override_status)
+        return;
+    if (how == WGW_END_CUT)
+        cut(x);
+    else
+        pass(x, true);
+}
+
+static bool is_aborted(wgw_exchange_t *exchange)
+{
+    return of(exchange)->r->connection->aborted;
+}
+
+/* --- log --------------------------------------------------------------------------------------------------- */
+
+static void log_line(void *ctx, wgw_level_t level, const char *text, size_t len)
+{
+    enum { PIECE = 1900 }; /* httpd cuts at 8 KiB, and an escaped byte takes four */
+    request_rec *r = of(ctx)->r;
+
+    do {
+        size_t piece = len < PIECE ? len : PIECE;
+        ap_log_rerror(APLOG_MARK, (int)level, 0, r, "%.*s", (int)piece, text);
+        text += piece;
+        len -= piece;
+    } while (len);
+}
+
+static const wgw_exchange_ops_t OPS = {
+    .read_body = read_body,
+    .send_head = send_head,
+    .write_body = write_body,
+    .send_file = send_file,
+    .end = end,
+    .is_aborted = is_aborted,
+    .log = log_line,
+};
+
+void wgw_brigade_init(wgw_brigade_t *x, request_rec *r, const wgw_request_t *request)
+{
+    const wgw_dir_config_t *dir = wgw_dir_config(r);
+
+    *x = (wgw_brigade_t){
+        .exchange = { .ops = &OPS, .request = request },
+        .r = r,
+        .out = apr_brigade_create(r->pool, r->connection->bucket_alloc),
+        .uses_sendfile = dir->uses_sendfile != 0,
+        .overrides_errors = dir->overrides_errors == 1,
+    };
+}

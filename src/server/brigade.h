@@ -1,0 +1,23 @@
+/* The exchange over httpd's bucket brigades: embedded mode's side of the seam. */
+#ifndef WGW_SERVER_BRIGADE_H
+#define WGW_SERVER_BRIGADE_H
+
+#include <httpd.h>
+
+#include "wsgigw/exchange.h"
+
+typedef struct wgw_brigade_t {
+    wgw_exchange_t exchange; /* first: the operations cast */
+    request_rec *r;
+    apr_bucket_brigade *in;  /* read, not yet taken; NULL before the first read */
+    apr_bucket_brigade *out;
+    bool is_input_at_end;
+    bool uses_sendfile;
+    bool overrides_errors;   /* WSGIErrorOverride */
+    int override_status;     /* status that httpd is to answer itself; 0 */
+} wgw_brigade_t;
+
+/* Begin an exchange. Borrows: r, request. */
+void wgw_brigade_init(wgw_brigade_t *x, request_rec *r, const wgw_request_t *request);
+
+#endif

@@ -1,0 +1,378 @@
+/* One dedicated thread per child opens the library that links libpython, starts
+ * the interpreter, waits, and ends it; the child's exit is bounded whatever the
+ * interpreter does. Must not include Python.h. */
+#include "server/child.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+
+#include "server/alias.h"
+#include "server/config.h"
+#include "server/group.h"
+#include "server/module.h"
+#include "wsgigw/embedded.h"
+
+enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
+
+typedef enum { IDLE, STARTING, SERVING, FAILED, ENDED } phase_t;
+
+typedef struct {
+    server_rec *server;
+    wgw_process_t process;
+    wgw_embedded_config_t config;
+    const char *library;
+
+    pthread_mutex_t lock;      /* for what follows */
+    pthread_cond_t changed;
+    phase_t phase;
+    bool is_stopping;
+    wgw_deadline_t drain_until;
+    wgw_bridge_t *bridge;
+    const wgw_embedded_api_t *api;
+    pthread_t thread;
+} child_t;
+
+static child_t *child; /* of this process, from child_init on */
+
+/* --- configuration ----------------------------------------------------------------------- */
+
+static void log_process(void *ctx, wgw_level_t level, const char *text, size_t len)
+{
+    ap_log_error(APLOG_MARK, (int)level, 0, (server_rec *)ctx, "%.*s", (int)len, text);
+}
+
+static const char *library_path(const wgw_server_config_t *conf)
+{
+    return conf->embedded_library ? conf->embedded_library : WGW_LIBDIR "/wsgigw_embedded.so";
+}
+
+static const char *const *split_path(apr_pool_t *p, const char *path, size_t *count_out)
+{
+    apr_array_header_t *folders = apr_array_make(p, 4, sizeof(const char *));
+    char *last = NULL;
+
+    for (char *folder = path ? apr_strtok(apr_pstrdup(p, path), ":", &last) : NULL; folder;
+         folder = apr_strtok(NULL, ":", &last))
+        APR_ARRAY_PUSH(folders, const char *) = folder;
+    *count_out = (size_t)folders->nelts;
+    return (const char *const *)folders->elts;
+}
+
+/* An alias that names both groups without a token is loaded before its first request. */
+static bool is_preloaded(const wgw_alias_t *alias)
+{
+    return alias->process_group && alias->application_group && !alias->is_folder &&
+           !(alias->regex && strchr(alias->target, '$')) &&
+           (alias->application_group[0] != '%' ||
+            strcmp(alias->application_group, "%{GLOBAL}") == 0);
+}
+
+static wgw_target_t preload_target(const wgw_alias_t *alias)
+{
+    bool is_global = strcmp(alias->application_group, "%{GLOBAL}") == 0;
+
+    return (wgw_target_t){
+        .script = alias->kind == WGW_ALIAS_MODULE ? NULL : alias->target,
+        .module = alias->kind == WGW_ALIAS_MODULE ? alias->target : NULL,
+        .callable = NULL,
+        .group = is_global ? "" : alias->application_group,
+    };
+}
+
+static void set_preloads(apr_pool_t *p, child_t *c)
+{
+    apr_array_header_t *targets = apr_array_make(p, 2, sizeof(wgw_target_t));
+
+    for (const server_rec *s = c->server; s; s = s->next) {
+        const apr_array_header_t *aliases = wgw_server_config(s)->aliases;
+        for (int i = 0; i < aliases->nelts; i++) {
+            const wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
+            if (alias->server == s && is_preloaded(alias))
+                APR_ARRAY_PUSH(targets, wgw_target_t) = preload_target(alias);
+        }
+    }
+    c->config.preloads = (const wgw_target_t *)targets->elts;
+    c->config.preload_count = (size_t)targets->nelts;
+}
+
+static bool has_aliases(const server_rec *s)
+{
+    for (; s; s = s->next)
+        if (wgw_server_config(s)->aliases->nelts)
+            return true;
+    return false;
+}
+
+static void set_interpreter(apr_pool_t *p, child_t *c)
+{
+    const wgw_server_config_t *conf = wgw_server_config(c->server);
+    wgw_embedded_config_t *e = &c->config;
+    const char *seed = conf->python_hash_seed;
+
+    e->python_home = conf->python_home;
+    e->optimize = conf->python_optimize > 0 ? conf->python_optimize : 0;
+    e->writes_bytecode = conf->dont_write_bytecode != 1;
+    e->hash_seed = seed && strcmp(seed, "random") != 0 ? apr_strtoi64(seed, NULL, 10)
+                                                       : WGW_SEED_RANDOM;
+    if (conf->python_warnings) {
+        e->warnings = (const char *const *)conf->python_warnings->elts;
+        e->warning_count = (size_t)conf->python_warnings->nelts;
+    }
+    e->bridge.python_path = split_path(p, conf->python_path, &e->bridge.python_path_count);
+    e->bridge.interpreter_limit = conf->group_limit > 0 ? (unsigned)conf->group_limit : 256;
+}
+
+static void set_bridge(apr_pool_t *p, child_t *c)
+{
+    wgw_bridge_config_t *bridge = &c->config.bridge;
+    ap_version_t version;
+
+    ap_get_server_revision(&version);
+    bridge->server_version[0] = version.major;
+    bridge->server_version[1] = version.minor;
+    bridge->server_version[2] = version.patch;
+    bridge->sink = (wgw_log_sink_t){ .write = log_process, .ctx = c->server };
+    bridge->process_group = "";
+    bridge->main_group = wgw_group_find_main(p, c->server);
+}
+
+static void set_process(apr_pool_t *p, child_t *c)
+{
+    int is_threaded = 0, processes = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
+    c->process.is_multithread = is_threaded != AP_MPMQ_NOT_SUPPORTED;
+    c->process.is_multiprocess = processes != 1;
+    c->process.pid = apr_itoa(p, (int)getpid());
+}
+
+/* --- the dedicated thread -------------------------------------------------------------------- */
+
+static void set_phase(child_t *c, phase_t phase)
+{
+    pthread_mutex_lock(&c->lock);
+    c->phase = phase;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void on_ready(void *ctx, wgw_bridge_t *bridge)
+{
+    child_t *c = ctx;
+
+    c->bridge = bridge;
+    set_phase(c, bridge ? SERVING : FAILED);
+}
+
+static wgw_deadline_t wait_for_stop(void *ctx)
+{
+    child_t *c = ctx;
+
+    pthread_mutex_lock(&c->lock);
+    while (!c->is_stopping) /* without a deadline on purpose: it lives as long as the child */
+        pthread_cond_wait(&c->changed, &c->lock);
+    wgw_deadline_t deadline = c->drain_until;
+    pthread_mutex_unlock(&c->lock);
+    return deadline;
+}
+
+/* Open the library so that extension modules find libpython's symbols, for good: what has
+ * run Python cannot be unmapped. Returns: false, said in the log. */
+static bool open_library(child_t *c)
+{
+    void *library = dlopen(c->library, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+
+    c->api = library ? dlsym(library, WGW_EMBEDDED_SYMBOL) : NULL;
+    if (c->api && c->api->abi == WGW_EMBEDDED_ABI)
+        return true;
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, c->server,
+                 WGWNO(0031) "%s cannot be used: %s; requests for embedded Python get 500. See "
+                 "WSGIEmbeddedLibrary", c->library,
+                 c->api ? "it belongs to another version of mod_wsgigw" : dlerror());
+    return false;
+}
+
+static void *run_thread(void *ctx)
+{
+    child_t *c = ctx;
+
+    if (open_library(c))
+        c->api->run(&c->config);
+    else
+        set_phase(c, FAILED);
+    set_phase(c, ENDED);
+    return NULL;
+}
+
+/* Context: lock held. All signals are blocked in the thread: they are httpd's. */
+static void start_locked(child_t *c)
+{
+    sigset_t all, before;
+
+    c->phase = STARTING;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&c->thread, NULL, run_thread, c);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        return;
+    c->phase = FAILED;
+    ap_log_error(APLOG_MARK, APLOG_CRIT, rc, c->server,
+                 WGWNO(0032) "no thread could be made for Python; requests get 500");
+}
+
+/* Wait until the phase is none of those before SERVING. Returns: it, or STARTING at the deadline. */
+static phase_t wait_until_serving(child_t *c, wgw_deadline_t deadline)
+{
+    struct timespec until = wgw_deadline_timespec(deadline);
+    int rc = 0;
+
+    pthread_mutex_lock(&c->lock);
+    if (c->phase == IDLE)
+        start_locked(c);
+    while (c->phase == STARTING && rc == 0)
+        rc = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &until);
+    phase_t phase = c->phase;
+    pthread_mutex_unlock(&c->lock);
+    return phase;
+}
+
+/* --- leaving -------------------------------------------------------------------------------------- */
+
+/* Wait until the dedicated thread has ended. Returns: false at the deadline. */
+static bool wait_until_ended(child_t *c, wgw_deadline_t deadline)
+{
+    struct timespec until = wgw_deadline_timespec(deadline);
+    int rc = 0;
+
+    pthread_mutex_lock(&c->lock);
+    c->is_stopping = true;
+    pthread_cond_broadcast(&c->changed);
+    while (c->phase != ENDED && rc == 0)
+        rc = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &until);
+    bool is_ended = c->phase == ENDED;
+    pthread_mutex_unlock(&c->lock);
+    return is_ended;
+}
+
+/* At the end of the child. Under prefork this may run in a signal handler on top of a
+ * request; then Python cannot be left in order, and is not waited for. */
+static apr_status_t leave(void *ctx)
+{
+    child_t *c = ctx;
+
+    if (c->phase == IDLE || (c->api && c->api->is_inside()))
+        return APR_SUCCESS;
+    c->drain_until = wgw_deadline_in_us(DRAIN_US);
+    if (!wait_until_ended(c, wgw_deadline_in_us(LEAVE_US))) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, c->server,
+                     WGWNO(0033) "Python did not end within %.1f s (a request or a thread of the "
+                     "application is still running); the process exits without it",
+                     LEAVE_US / 1e6);
+        _exit(0); /* exit() would run destructors under the feet of those threads */
+    }
+    pthread_join(c->thread, NULL);
+    return APR_SUCCESS;
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------- */
+
+/* Returns: NULL; or why a home is not one of the Python that embedded mode runs. */
+static const char *check_home(apr_pool_t *p, const char *home)
+{
+    const char *folder = apr_psprintf(p, "%s/lib/python%s", home, WGW_PYTHON_VERSION);
+
+    if (access(folder, X_OK) == 0)
+        return NULL;
+    return apr_psprintf(p, "there is no %s: it does not belong to Python %s, which embedded mode "
+                        "runs here. Make it with: %s -m venv %s", folder, WGW_PYTHON_VERSION,
+                        WGW_PYTHON_EXECUTABLE, home);
+}
+
+int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const wgw_server_config_t *conf = wgw_server_config(s);
+    const char *library = library_path(conf);
+    const char *wrong = conf->python_home ? check_home(ptemp, conf->python_home) : NULL;
+
+    (void)pconf, (void)plog;
+    if (wrong) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
+                     WGWNO(0034) "WSGIPythonHome '%s' cannot be used: %s", conf->python_home, wrong);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (has_aliases(s) && access(library, R_OK) != 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, APR_FROM_OS_ERROR(errno), s,
+                     WGWNO(0035) "%s cannot be read: install mod_wsgigw completely, or name it "
+                     "with WSGIEmbeddedLibrary", library);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog, (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return OK;
+    child = apr_pcalloc(pconf, sizeof *child);
+    child->server = s;
+    child->library = library_path(wgw_server_config(s));
+    set_interpreter(pconf, child);
+    set_bridge(pconf, child);
+    set_preloads(pconf, child);
+    child->config.on_ready = on_ready;
+    child->config.wait_for_stop = wait_for_stop;
+    child->config.ctx = child;
+    if (child->config.bridge.main_group)
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     WGWNO(0036) "application group '%s' is the only one of the configuration: "
+                     "the main interpreter serves it", child->config.bridge.main_group);
+    return OK;
+}
+
+void wgw_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    set_process(pchild, child);
+    pthread_mutex_init(&child->lock, NULL);
+    pthread_cond_init(&child->changed, NULL);
+    apr_pool_cleanup_register(pchild, child, leave, apr_pool_cleanup_null);
+    if (!has_aliases(s))
+        return;
+    pthread_mutex_lock(&child->lock);
+    start_locked(child);
+    pthread_mutex_unlock(&child->lock);
+}
+
+const wgw_process_t *wgw_child_process(void)
+{
+    return &child->process;
+}
+
+int wgw_child_handle(wgw_exchange_t *x)
+{
+    switch (wait_until_serving(child, x->request->deadline)) {
+    case SERVING:
+        return child->api->handle(child->bridge, x);
+    case STARTING:
+        wgw_log(&(wgw_log_sink_t){ x->ops->log, x }, WGW_LOG_ERR,
+                WGWNO(0037) "Python has not started within Timeout; the request gets 503");
+        return HTTP_SERVICE_UNAVAILABLE;
+    case FAILED:
+        return HTTP_INTERNAL_SERVER_ERROR; /* why was logged when it failed */
+    default:
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+}

@@ -1,0 +1,27 @@
+/* Embedded Python in one httpd child: loading it, and leaving it. */
+#ifndef WGW_SERVER_CHILD_H
+#define WGW_SERVER_CHILD_H
+
+#include <httpd.h>
+
+#include "server/request.h"
+#include "wsgigw/exchange.h"
+
+/* Hook check_config: what needs all of the configuration to be known. */
+int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* Hook post_config: decide what each child needs. Python is never run in the parent. */
+int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* Hook child_init: start Python now if the configuration routes there. */
+void wgw_child_init(apr_pool_t *pchild, server_rec *s);
+
+/* What this child is. Context: after child_init. */
+const wgw_process_t *wgw_child_process(void);
+
+/* Serve a request by embedded Python, which the first one starts.
+ * Blocks: as the application does, and until request->deadline while Python starts.
+ * Returns: as wgw_bridge_handle(). */
+int wgw_child_handle(wgw_exchange_t *x);
+
+#endif

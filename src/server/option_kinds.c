@@ -1,0 +1,160 @@
+/* How the text of an option is read. Every message says what is wrong and what is allowed. */
+#include <apr_file_info.h>
+#include <apr_strings.h>
+
+#include "server/config.h"
+#include "server/group.h"
+#include "server/options.h"
+
+static const char *refuse(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                          const char *allowed)
+{
+    return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; allowed is %s", option->name, text,
+                        allowed);
+}
+
+static const char *parse_flag(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field)
+{
+    int *flag = field;
+
+    if (ap_cstr_casecmp(text, "on") != 0 && ap_cstr_casecmp(text, "off") != 0)
+        return refuse(cmd, option, text, "On or Off");
+    *flag = ap_cstr_casecmp(text, "on") == 0;
+    return NULL;
+}
+
+static const char *parse_number(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    char *end;
+    apr_int64_t number = apr_strtoi64(text, &end, 10);
+
+    if (!*text || *end || number < option->least || number > option->most)
+        return refuse(cmd, option, text,
+                      apr_psprintf(cmd->pool, "a whole number from %d to %d", option->least,
+                                   option->most));
+    *(int *)field = (int)number;
+    return NULL;
+}
+
+static const char *parse_string(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    if (!*text)
+        return refuse(cmd, option, text, "a name");
+    *(const char **)field = text;
+    return NULL;
+}
+
+static const char *parse_group(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                               void *field)
+{
+    const char *wrong = wgw_group_check(cmd->pool, text);
+
+    *(const char **)field = text;
+    return wrong ? apr_pstrcat(cmd->pool, option->name, ": ", wrong, NULL) : NULL;
+}
+
+static const char *parse_map_head(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                  void *field)
+{
+    int *value = field;
+
+    if (ap_cstr_casecmp(text, "auto") == 0) {
+        *value = WGW_MAP_HEAD_AUTO;
+        return NULL;
+    }
+    return parse_flag(cmd, option, text, field) ? refuse(cmd, option, text, "On, Off or Auto")
+                                                : NULL;
+}
+
+/* Returns: NULL; or why there is no file of this type. */
+static const char *check_path(cmd_parms *cmd, const char *path, apr_filetype_e type)
+{
+    apr_finfo_t info;
+    apr_status_t rv = apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool);
+    char reason[120];
+
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
+        return apr_pstrdup(cmd->pool, apr_strerror(rv, reason, sizeof reason));
+    if (info.filetype == type)
+        return NULL;
+    return type == APR_DIR ? "it is not a folder" : "it is not a regular file";
+}
+
+static const char *parse_path(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field, apr_filetype_e type)
+{
+    const char *path = ap_server_root_relative(cmd->pool, text);
+    const char *wrong = path ? check_path(cmd, path, type) : "it is not a valid path";
+
+    *(const char **)field = path;
+    return wrong ? apr_psprintf(cmd->pool, "%s: '%s' cannot be used: %s", option->name, text, wrong)
+                 : NULL;
+}
+
+static const char *parse_folder(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    return parse_path(cmd, option, text, field, APR_DIR);
+}
+
+static const char *parse_file(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field)
+{
+    return parse_path(cmd, option, text, field, APR_REG);
+}
+
+static const char *parse_folders(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    char *rest = apr_pstrdup(cmd->pool, text), *last = NULL;
+    const char *folder, *wrong = NULL;
+
+    *(const char **)field = text;
+    for (folder = apr_strtok(rest, ":", &last); folder && !wrong;
+         folder = apr_strtok(NULL, ":", &last)) {
+        const char *reason = check_path(cmd, folder, APR_DIR);
+        if (reason)
+            wrong = apr_psprintf(cmd->pool, "%s: '%s' cannot be used: %s", option->name, folder,
+                                 reason);
+    }
+    return wrong;
+}
+
+static const char *parse_seed(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field)
+{
+    char *end;
+    apr_int64_t seed = apr_strtoi64(text, &end, 10);
+
+    if (strcmp(text, "random") != 0 &&
+        (!*text || *end || seed < 0 || seed > APR_INT64_C(4294967295)))
+        return refuse(cmd, option, text, "random, or a whole number from 0 to 4294967295");
+    *(const char **)field = text;
+    return NULL;
+}
+
+static const char *parse_list(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field)
+{
+    apr_array_header_t **list = field;
+
+    (void)option;
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(*list, const char *) = text;
+    return NULL;
+}
+
+const wgw_option_kind_t wgw_option_FLAG = { parse_flag, WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_NUMBER = { parse_number, WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_MAP_HEAD = { parse_map_head, WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_STRING = { parse_string, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_GROUP = { parse_group, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FOLDER = { parse_folder, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FOLDERS = { parse_folders, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FILE = { parse_file, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_SEED = { parse_seed, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_LIST = { parse_list, WGW_STORE_ARRAY };

@@ -1,0 +1,57 @@
+/* The option table: one row for each directive that sets a value. It drives
+ * parsing, range checks, defaults, merging and docs/directives.md.
+ *
+ * X(directive, place, field, kind, contexts, least, most, default, help)
+ *   place     DIR or SERVER: which configuration holds the field
+ *   kind      how the text is read, see option_kinds.c; it decides the field's type
+ *   contexts  WGW_CTX_*: where the directive may stand
+ *   least, most   of a number; otherwise 0
+ *   default   as a user would write it; "" when there is none
+ *
+ * Includes nothing, so that the manual can be made from it without httpd. */
+#ifndef WGW_SERVER_OPTION_TABLE_H
+#define WGW_SERVER_OPTION_TABLE_H
+
+#define WGW_OPTIONS(X) \
+    X("WSGIApplicationGroup", DIR, application_group, GROUP, WGW_CTX_SVD, 0, 0, "%{RESOURCE}", \
+      "Sub-interpreter that serves the application: a name, %{GLOBAL} (the main interpreter), " \
+      "%{SERVER}, %{RESOURCE}, %{HOST} or %{ENV:variable}.") \
+    X("WSGICallableObject", DIR, callable, STRING, WGW_CTX_SVDH, 0, 0, "application", \
+      "Name of the application in the script, or %{ENV:variable}.") \
+    X("WSGIScriptReloading", DIR, is_reloading, FLAG, WGW_CTX_SVDH, 0, 0, "On", \
+      "Load a script again when its file has changed.") \
+    X("WSGIPassAuthorization", DIR, passes_authorization, FLAG, WGW_CTX_SVDH, 0, 0, "Off", \
+      "Pass the Authorization header as HTTP_AUTHORIZATION.") \
+    X("WSGIChunkedRequest", DIR, allows_chunked, FLAG, WGW_CTX_SVDH, 0, 0, "On", \
+      "Accept request bodies with Transfer-Encoding: chunked; Off answers them with 411.") \
+    X("WSGIErrorOverride", DIR, overrides_errors, FLAG, WGW_CTX_SVDH, 0, 0, "Off", \
+      "Let ErrorDocument answer where the application's status is 400 or above.") \
+    X("WSGIEnableSendfile", DIR, uses_sendfile, FLAG, WGW_CTX_SVDH, 0, 0, "On", \
+      "Send files of wsgi.file_wrapper by sendfile.") \
+    X("WSGIMapHEADToGET", DIR, maps_head, MAP_HEAD, WGW_CTX_SVDH, 0, 0, "Auto", \
+      "Show HEAD as GET to the application: On, Off, or Auto (where an output filter needs the " \
+      "body).") \
+    X("WSGIPythonHome", SERVER, python_home, FOLDER, WGW_CTX_S, 0, 0, "", \
+      "Virtual environment or prefix of the embedded Python.") \
+    X("WSGIPythonPath", SERVER, python_path, FOLDERS, WGW_CTX_S, 0, 0, "", \
+      "Folders for the front of sys.path, with ':' between them; their .pth files are read.") \
+    X("WSGIPythonOptimize", SERVER, python_optimize, NUMBER, WGW_CTX_S, 0, 2, "0", \
+      "Optimisation level, as of python -O and -OO.") \
+    X("WSGIPythonWarnings", SERVER, python_warnings, LIST, WGW_CTX_S, 0, 0, "", \
+      "Warning filter, as of python -W; may be repeated.") \
+    X("WSGIPythonHashSeed", SERVER, python_hash_seed, SEED, WGW_CTX_S, 0, 0, "random", \
+      "Seed of str hashes: random, or 0 to 4294967295.") \
+    X("WSGIDontWriteBytecode", SERVER, dont_write_bytecode, FLAG, WGW_CTX_S, 0, 0, "Off", \
+      "Do not write .pyc files, as of python -B.") \
+    X("WSGIApplicationGroupLimit", SERVER, group_limit, NUMBER, WGW_CTX_S, 1, 10000, "256", \
+      "Interpreters in one httpd child at the most; requests for one more get 503.") \
+    X("WSGIEmbeddedLibrary", SERVER, embedded_library, FILE, WGW_CTX_S, 0, 0, "", \
+      "The library that embedded mode loads, where it is not in its installed place.")
+
+/* The directives that map URLs. X(directive, alias kind, usage) */
+#define WGW_ALIASES(X) \
+    X("WSGIScriptAlias", WGW_ALIAS_SCRIPT, "URL-path file|folder [option=value ...]") \
+    X("WSGIScriptAliasMatch", WGW_ALIAS_MATCH, "regex file [option=value ...]") \
+    X("WSGIModuleAlias", WGW_ALIAS_MODULE, "URL-path package.module:callable [option=value ...]")
+
+#endif

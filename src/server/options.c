@@ -1,0 +1,97 @@
+/* The option table as httpd's command table, and merging by its rows. */
+#include "server/options.h"
+
+#include <http_core.h>
+
+#include "server/alias.h"
+#include "server/config.h"
+#include "server/option_table.h"
+
+/* Contexts (MOD_WSGI_FACTS part 1): S server, V virtual host, D directory, H .htaccess. */
+#define WGW_CTX_S RSRC_CONF
+#define WGW_CTX_SVD (RSRC_CONF | ACCESS_CONF)
+#define WGW_CTX_SVDH OR_FILEINFO
+
+#define PLACE_DIR WGW_IN_DIR
+#define PLACE_SERVER WGW_IN_SERVER
+#define OFFSET_DIR(field) APR_OFFSETOF(wgw_dir_config_t, field)
+#define OFFSET_SERVER(field) APR_OFFSETOF(wgw_server_config_t, field)
+
+static const wgw_option_t OPTIONS[] = {
+#define WGW_OPTION_ROW(directive, where, field, how, contexts, low, high, text, help) \
+    { .name = directive, .place = PLACE_##where, .offset = OFFSET_##where(field), \
+      .kind = &wgw_option_##how, .is_global = (contexts) == WGW_CTX_S, .least = low, .most = high },
+    WGW_OPTIONS(WGW_OPTION_ROW)
+#undef WGW_OPTION_ROW
+};
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+static void *field_of(const wgw_option_t *option, const void *conf)
+{
+    return (char *)conf + option->offset;
+}
+
+void wgw_options_unset(wgw_place_t place, void *conf)
+{
+    for (const wgw_option_t *o = OPTIONS; o < OPTIONS + OPTION_COUNT; o++)
+        if (o->place == place && o->kind->store == WGW_STORE_INT)
+            *(int *)field_of(o, conf) = -1;
+}
+
+static void merge_field(wgw_store_t store, apr_pool_t *p, void *field, const void *base)
+{
+    const char **text = field;
+    apr_array_header_t **array = field, *const *base_array = base;
+
+    switch (store) {
+    case WGW_STORE_INT:
+        if (*(int *)field == -1)
+            *(int *)field = *(const int *)base;
+        break;
+    case WGW_STORE_TEXT:
+        if (!*text)
+            *text = *(const char *const *)base;
+        break;
+    case WGW_STORE_ARRAY:
+        if (*base_array)
+            *array = *array ? apr_array_append(p, *base_array, *array) : *base_array;
+        break;
+    }
+}
+
+void wgw_options_merge(wgw_place_t place, apr_pool_t *p, void *conf, const void *base)
+{
+    for (const wgw_option_t *o = OPTIONS; o < OPTIONS + OPTION_COUNT; o++)
+        if (o->place == place)
+            merge_field(o->kind->store, p, field_of(o, conf), field_of(o, base));
+}
+
+static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *text)
+{
+    const wgw_option_t *option = cmd->info;
+    void *conf = option->place == WGW_IN_DIR ? dir_conf : wgw_server_config(cmd->server);
+    const char *wrong = option->is_global ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
+
+    return wrong ? wrong : option->kind->parse(cmd, option, text, field_of(option, conf));
+}
+
+/* Rows of the table by name, at compile time. */
+enum {
+#define WGW_OPTION_INDEX(directive, where, field, how, contexts, low, high, text, help) \
+    OPTION_##field,
+    WGW_OPTIONS(WGW_OPTION_INDEX)
+#undef WGW_OPTION_INDEX
+};
+
+const command_rec wgw_commands[] = {
+#define WGW_COMMAND(directive, where, field, how, contexts, low, high, text, help) \
+    AP_INIT_TAKE1(directive, set_option, (void *)&OPTIONS[OPTION_##field], contexts, help),
+    WGW_OPTIONS(WGW_COMMAND)
+#undef WGW_COMMAND
+#define WGW_ALIAS_COMMAND(directive, kind, usage) \
+    AP_INIT_RAW_ARGS(directive, wgw_alias_set, (void *)(apr_uintptr_t)(kind), RSRC_CONF, usage),
+    WGW_ALIASES(WGW_ALIAS_COMMAND)
+#undef WGW_ALIAS_COMMAND
+    { NULL }
+};

@@ -1,0 +1,45 @@
+/* What the option table does: parse, check, merge, and the defaults. */
+#ifndef WGW_SERVER_OPTIONS_H
+#define WGW_SERVER_OPTIONS_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+typedef enum wgw_place_t { WGW_IN_DIR, WGW_IN_SERVER } wgw_place_t;
+
+typedef struct wgw_option_t wgw_option_t;
+
+/* Read `text` into `field`. Returns: NULL; or what is wrong and what is allowed. */
+typedef const char *wgw_option_parse_fn(cmd_parms *cmd, const wgw_option_t *option,
+                                        const char *text, void *field);
+
+typedef enum wgw_store_t { WGW_STORE_INT, WGW_STORE_TEXT, WGW_STORE_ARRAY } wgw_store_t;
+
+typedef struct wgw_option_kind_t {
+    wgw_option_parse_fn *parse;
+    wgw_store_t store; /* the field: int (-1 unset), const char *, apr_array_header_t * */
+} wgw_option_kind_t;
+
+struct wgw_option_t {
+    const char *name;
+    wgw_place_t place;
+    size_t offset;                 /* of the field */
+    const wgw_option_kind_t *kind;
+    int is_global;                 /* not allowed in a virtual host */
+    int least, most;               /* of a number */
+};
+
+extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_STRING,
+    wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_FOLDER, wgw_option_FOLDERS,
+    wgw_option_FILE, wgw_option_SEED, wgw_option_LIST;
+
+/* Set every field of `conf` to "not set". */
+void wgw_options_unset(wgw_place_t place, void *conf);
+
+/* Take from `base` what `conf` does not set. */
+void wgw_options_merge(wgw_place_t place, apr_pool_t *p, void *conf, const void *base);
+
+/* The directives, for the module record. */
+extern const command_rec wgw_commands[];
+
+#endif
