@@ -19,7 +19,7 @@ typedef enum wgw_level_t {
 /* The stable number of a message; docs/messages.md has an entry for each. */
 #define WGWNO(number) "WGW" #number ": "
 
-/* Where one line of text goes. `text` has no line end and need not end in NUL. */
+/* Where one line of text goes. `text` has neither line end nor NUL in it, and none after it. */
 typedef void wgw_log_fn(void *ctx, wgw_level_t level, const char *text, size_t len);
 
 typedef struct wgw_log_sink_t {

@@ -1,7 +1,6 @@
 /* wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"):
  * a plain file leaves as a descriptor, from its current position; everything
  * else is read block by block. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -136,33 +135,56 @@ PyTypeObject *wgw_py_file_wrapper_type(PyObject *module)
 
 /* --- sending as a descriptor ------------------------------------------------------------------- */
 
-/* Open the file of a descriptor anew, so that its offset is shared with nobody, and see
- * that it is a regular one. Returns: descriptor; -1 it has to be read instead. */
-static int reopen_regular(int fd, int64_t *size_out)
+/* Open `path` if it is the file that `st` describes. Returns: descriptor; -1 it is not. */
+static int open_same(const char *path, const struct stat *st)
 {
-    char path[32];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat own;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Open the file of a descriptor anew, so that its offset is shared with nobody, and see
+ * that it is a regular one. By its name, or by /proc, which a process that has changed its
+ * user may not read. Returns: descriptor; -1 it has to be read instead. */
+static int reopen_regular(int fd, const char *path, int64_t *size_out)
+{
+    char link[32];
     struct stat st;
 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return -1;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_RDONLY | O_CLOEXEC);
     *size_out = st.st_size;
-    return own;
+    int own = path ? open_same(path, &st) : -1;
+    if (own >= 0)
+        return own;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return open_same(link, &st);
 }
 
-/* Ask the file where it stands. Returns: 1; 0 it is not a plain file; -1 exception set. */
-static int plain_file(wgw_call_t *call, PyObject *result, int *fd_out, int64_t *offset_out)
+/* Open the file of a wrapper, if it is a plain one.
+ * Returns: 1; 0 it is not; -1 with an exception set. */
+static int open_plain(wgw_call_t *call, PyObject *result, int *fd_out, int64_t *offset_out,
+                      int64_t *size_out)
 {
     PyObject *found = wgw_py_helper(call->state, "_plain_file", result, NULL);
-    long long offset = 0;
+    PyObject *path;
+    long long offset;
+    int fd, rc = -1;
 
-    if (!found)
-        return -1;
-    int rc = found == Py_None ? 0
-             : PyArg_ParseTuple(found, "iL", fd_out, &offset) ? 1 : -1;
-    *offset_out = offset;
-    Py_DECREF(found);
+    if (found == Py_None)
+        rc = 0;
+    else if (found && PyArg_ParseTuple(found, "iLO", &fd, &offset, &path)) {
+        *fd_out = reopen_regular(fd, PyBytes_Check(path) ? PyBytes_AsString(path) : NULL, size_out);
+        *offset_out = offset;
+        rc = *fd_out >= 0;
+    }
+    Py_XDECREF(found);
     return rc;
 }
 
@@ -199,12 +221,9 @@ int wgw_py_send_file(wgw_call_t *call, PyObject *result)
     if (call->out.state != WGW_OUT_HEAD_SET ||
         !PyObject_TypeCheck(result, call->state->file_wrapper_type))
         return 0;
-    int rc = plain_file(call, result, &fd, &offset);
+    int rc = open_plain(call, result, &fd, &offset, &size);
     if (rc <= 0)
         return rc;
-    fd = reopen_regular(fd, &size);
-    if (fd < 0)
-        return 0;
     rc = send_descriptor(call, fd, offset, size > offset ? size - offset : 0);
     return rc < 0 ? -1 : 1;
 }

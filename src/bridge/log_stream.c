@@ -22,6 +22,26 @@ static pthread_once_t line_key_once = PTHREAD_ONCE_INIT;
 
 /* --- writing ------------------------------------------------------------------------ */
 
+/* Hand one line, which may hold NUL, to a sink, which takes text without. */
+static void write_text(wgw_log_fn *write, void *ctx, wgw_level_t level, const char *text,
+                       size_t len)
+{
+    wgw_buffer_t escaped = { 0 };
+    const char *end = text + len, *nul;
+
+    if (!memchr(text, '\0', len)) {
+        write(ctx, level, text, len);
+        return;
+    }
+    for (; (nul = memchr(text, '\0', (size_t)(end - text))); text = nul + 1) {
+        wgw_buffer_append(&escaped, text, (size_t)(nul - text));
+        wgw_buffer_append(&escaped, "\\x00", 4);
+    }
+    wgw_buffer_append(&escaped, text, (size_t)(end - text));
+    write(ctx, level, escaped.data, escaped.len);
+    wgw_buffer_deinit(&escaped);
+}
+
 /* Context: detached. */
 static void write_line(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level,
                        const char *text, size_t len)
@@ -29,9 +49,10 @@ static void write_line(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t leve
     if (len && text[len - 1] == '\r')
         len--;
     if (call)
-        call->x->ops->log(call->x, level, text, len);
+        write_text(call->x->ops->log, call->x, level, text, len);
     else
-        state->bridge->config->sink.write(state->bridge->config->sink.ctx, level, text, len);
+        write_text(state->bridge->config->sink.write, state->bridge->config->sink.ctx, level, text,
+                   len);
 }
 
 void wgw_py_log_text(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level, const char *text,

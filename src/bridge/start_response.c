@@ -50,7 +50,7 @@ static int set_length(wgw_call_t *call, const char *value, size_t len, PyObject 
     int64_t length;
     wgw_head_fault_t fault = wgw_head_parse_length(value, len, &length);
 
-    if (fault || (call->length_declared >= 0 && call->length_declared != length))
+    if (fault || call->length_declared >= 0) /* a second one is wrong even if it is the same */
         return raise_head_fault(WGW_HEAD_LENGTH_FORM, object);
     call->length_declared = length;
     return 0;
@@ -70,14 +70,8 @@ static int store_field(wgw_call_t *call, const char *name, size_t name_len, cons
                    "which is the server's (PEP 3333)", (int)name_len, name);
         return 0;
     }
-    bool is_repeated = false;
-    if (is_length(name, name_len)) {
-        is_repeated = call->length_declared >= 0;
-        if (set_length(call, value, value_len, value_object) < 0)
-            return -1;
-    }
-    if (is_repeated)
-        return 0;
+    if (is_length(name, name_len) && set_length(call, value, value_len, value_object) < 0)
+        return -1;
     if (store(call, name, name_len) < 0 || store(call, value, value_len) < 0)
         return -1;
     call->field_count++;

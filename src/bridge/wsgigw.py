@@ -11,6 +11,7 @@ The names that begin with an underscore are called by the C part.
 """
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -345,28 +346,38 @@ def _missing_text(script, name, found):
 
 # --- files ---------------------------------------------------------------------
 
+_READING = ("read", "readinto", "readall", "read1", "fileno", "tell", "seek")
+
+
+def _is_plain(file, base):
+    """True for a `base` whose way of reading is that of `base` itself."""
+    kind = type(file)
+    return kind is base or (isinstance(file, base) and all(
+        getattr(kind, name, None) is getattr(base, name, None) for name in _READING))
+
 
 def _plain_file(wrapper):
-    """(descriptor, offset) if the rest of the wrapped file can be sent as it is, or None.
+    """(descriptor, offset, path or None) if the rest of the wrapped file can be sent as
+    it is, or None.
 
-    Only the classes of `io` itself will do: anything else (gzip, a subclass, an
-    encrypting wrapper) may have a descriptor and still yield other bytes.
+    Anything that is not a file of `io` (gzip, an encrypting wrapper, a subclass
+    that reads in its own way) may have a descriptor and still yield other bytes.
     """
-    import io
-
     kind = type(wrapper)
     if kind.__iter__ is not FileWrapper.__iter__ or kind.__next__ is not FileWrapper.__next__:
         return None
     file = _without_temporary(wrapper.filelike)
-    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
-    if type(raw) is not io.FileIO:
+    is_buffered = _is_plain(file, io.BufferedReader) or _is_plain(file, io.BufferedRandom)
+    raw = file.raw if is_buffered else file
+    if not _is_plain(raw, io.FileIO):
         return None
     try:
         if not raw.readable():
             return None
-        if type(file) is io.BufferedRandom:
+        if isinstance(file, io.BufferedRandom):
             file.flush()
-        return raw.fileno(), file.tell()
+        path = os.fsencode(raw.name) if isinstance(raw.name, (str, bytes)) else None
+        return raw.fileno(), file.tell(), path
     except (OSError, ValueError):  # a pipe, or a closed file: reading it will tell
         return None
 

@@ -82,10 +82,6 @@ wgw_head_fault_t wgw_head_parse_length(const char *value, size_t len, int64_t *l
 {
     int64_t length = 0;
 
-    while (len && value[len - 1] == ' ')
-        len--;
-    while (len && *value == ' ')
-        value++, len--;
     if (len == 0 || len > 18) /* 18 digits always fit in 63 bits */
         return WGW_HEAD_LENGTH_FORM;
     for (size_t i = 0; i < len; i++) {

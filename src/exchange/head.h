@@ -32,7 +32,7 @@ wgw_head_fault_t wgw_head_check_name(const char *name, size_t len);
 /* Check a field value. */
 wgw_head_fault_t wgw_head_check_value(const char *value, size_t len);
 
-/* Read a Content-Length (RFC 9110, 8.6); surrounding blanks are allowed. */
+/* Read a Content-Length (RFC 9110, 8.6). */
 wgw_head_fault_t wgw_head_parse_length(const char *value, size_t len, int64_t *length_out);
 
 /* Tell whether a field belongs to the connection and so to the server (PEP 3333,

@@ -71,9 +71,9 @@ static wgw_status_t take_bucket(wgw_brigade_t *x, char *buf, size_t size, size_t
     return WGW_OK;
 }
 
-static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, size_t *len_out)
+static wgw_status_t read_pieces(wgw_brigade_t *x, char *buf, size_t size, apr_read_type_e block,
+                                size_t *len_out)
 {
-    wgw_brigade_t *x = of(exchange);
     request_rec *r = x->r;
 
     *len_out = 0;
@@ -81,8 +81,10 @@ static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, 
         x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (*len_out == 0 && !x->is_input_at_end) {
         if (APR_BRIGADE_EMPTY(x->in)) {
-            apr_status_t rv = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES,
-                                             APR_BLOCK_READ, (apr_off_t)size);
+            apr_status_t rv = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES, block,
+                                             (apr_off_t)size);
+            if (block == APR_NONBLOCK_READ && (APR_STATUS_IS_EAGAIN(rv) || APR_BRIGADE_EMPTY(x->in)))
+                return WGW_EFAILED; /* nothing has arrived; nothing is broken */
             if (rv != APR_SUCCESS)
                 return input_status(r, rv);
             continue;
@@ -92,6 +94,11 @@ static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, 
             return status;
     }
     return WGW_OK;
+}
+
+static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, size_t *len_out)
+{
+    return read_pieces(of(exchange), buf, size, APR_BLOCK_READ, len_out);
 }
 
 /* --- head ------------------------------------------------------------------------------------- */
@@ -144,11 +151,32 @@ static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
 
 /* --- body ---------------------------------------------------------------------------------------- */
 
+/* Before the response ends: a request body that nobody has read must not hold it up. What
+ * has arrived is dropped; where more is to come, the connection is closed instead of waiting
+ * for it, so that an early answer stops an upload. */
+static void settle_input(wgw_brigade_t *x)
+{
+    enum { DROPPED_BYTES = 64 * 1024 };
+    conn_rec *c = x->r->connection;
+    char piece[8192];
+    size_t len, left = DROPPED_BYTES;
+
+    if (x->is_input_at_end || x->exchange.request->content_length == 0 || c->master ||
+        c->keepalive == AP_CONN_CLOSE || x->r->expecting_100)
+        return;
+    while (left && read_pieces(x, piece, sizeof piece, APR_NONBLOCK_READ, &len) == WGW_OK && len)
+        left -= len < left ? len : left;
+    if (!x->is_input_at_end)
+        c->keepalive = AP_CONN_CLOSE;
+}
+
 static wgw_status_t pass(wgw_brigade_t *x, bool is_last)
 {
     request_rec *r = x->r;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
 
+    if (is_last)
+        settle_input(x);
     APR_BRIGADE_INSERT_TAIL(x->out, is_last ? apr_bucket_eos_create(alloc)
                                             : apr_bucket_flush_create(alloc));
     apr_status_t rv = ap_pass_brigade(r->output_filters, x->out);
@@ -232,6 +260,17 @@ static void reset_connection(conn_rec *c)
     c->aborted = 1;
 }
 
+/* The first filter that speaks the protocol: those before it see no end of stream, so that
+ * compression does not end its stream in order either, and no cache keeps the body. */
+static ap_filter_t *protocol_filter(request_rec *r)
+{
+    ap_filter_t *f = r->output_filters;
+
+    while (f->next && f->frec->ftype < AP_FTYPE_PROTOCOL)
+        f = f->next;
+    return f;
+}
+
 /* An error bucket before the end of stream: no last chunk, RST_STREAM in HTTP/2. */
 static void cut(wgw_brigade_t *x)
 {
@@ -244,7 +283,9 @@ static void cut(wgw_brigade_t *x)
         reset_connection(c);
     apr_bucket *error = ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, c->bucket_alloc);
     APR_BRIGADE_INSERT_TAIL(x->out, error);
-    pass(x, true);
+    APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_eos_create(c->bucket_alloc));
+    ap_pass_brigade(protocol_filter(r), x->out);
+    apr_brigade_cleanup(x->out);
 }
 
 static void end(wgw_exchange_t *exchange, wgw_end_t how)

@@ -161,7 +161,10 @@ static const char *script_name(request_rec *r)
         uri = apr_pstrmemdup(r->pool, uri, uri_len - info_len);
     else
         uri = apr_pstrmemdup(r->pool, uri, (apr_size_t)ap_find_path_info(uri, info));
-    return collapse_slashes(r->pool, uri);
+    size_t len = strlen(uri);
+    while (*info && len && uri[len - 1] == '/')
+        len--; /* "/app//x": the slashes before PATH_INFO are one, and PATH_INFO has it */
+    return collapse_slashes(r->pool, apr_pstrmemdup(r->pool, uri, len));
 }
 
 static void add_redirect(var_list_t *list)

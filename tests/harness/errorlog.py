@@ -16,7 +16,7 @@ RAW = "raw"
 """Level of a line that is not in httpd's form: somebody wrote to descriptor 2."""
 
 LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] "
-                  r"\[pid (?P<pid>\d+):tid (?P<tid>\d+)\] \[client (?P<client>[^\]]*)\] "
+                  r"\[pid (?P<pid>\d+):tid (?P<tid>[^\]]*)\] \[client (?P<client>[^\]]*)\] "
                   r"\[id (?P<id>[^\]]*)\] ?(?P<message>.*)", re.DOTALL)
 
 CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer"

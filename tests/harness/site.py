@@ -11,7 +11,7 @@ from harness import stage, system
 ALWAYS = ("unixd", "authn_core", "authz_core", "log_config", "alias", "env")
 """Modules every server loads; a test names what it needs beside them."""
 
-ERROR_LOG_FORMAT = "[%{u}t] [%-m:%l] [pid %P:tid %T] [client %-a] [id %-L] %E: %M"
+ERROR_LOG_FORMAT = "[%{u}t] [%-m:%l] [pid %P:tid %-T] [client %-a] [id %-L] %E: %M"
 """Parsed by errorlog.py; "-" stands for an item that does not exist."""
 
 THREADED = """StartServers 1
@@ -103,8 +103,7 @@ SetEnv WGW_TEST_VARIABLE "some value"
 """, f'ErrorLogFormat "{ERROR_LOG_FORMAT}"',
              f'LogLevel {site.log_level or os.environ.get("WGW_LOGLEVEL", "info")}']
     if site.tls:
-        lines.append("Listen 127.0.0.1:{tls_port}\n<IfModule mod_ssl.c>\n"
-                     "SSLSessionCache none\n</IfModule>")
+        lines.append("Listen 127.0.0.1:{tls_port}")
     if system.is_root():
         lines.append("User {user}\nGroup {group}")
     return "\n".join(lines)
