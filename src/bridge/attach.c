@@ -107,7 +107,7 @@ static void make_exit_key(void)
     pthread_key_create(&exit_key, release_threads);
 }
 
-wgw_thread_t *wgw_thread_add(wgw_interp_t *interp, PyThreadState *tstate)
+static wgw_thread_t *add_thread(wgw_interp_t *interp)
 {
     wgw_bridge_t *bridge = interp->bridge;
     wgw_thread_t *thread = calloc(1, sizeof *thread);
@@ -115,7 +115,7 @@ wgw_thread_t *wgw_thread_add(wgw_interp_t *interp, PyThreadState *tstate)
     if (!thread)
         return NULL;
     thread->interp = interp;
-    thread->tstate = tstate ? tstate : PyThreadState_New(interp->istate);
+    thread->tstate = PyThreadState_New(interp->istate);
     if (!thread->tstate) {
         free(thread);
         return NULL;
@@ -140,7 +140,7 @@ wgw_thread_t *wgw_thread_here(wgw_interp_t *interp)
 
     while (thread && (thread->interp != interp || thread->is_busy))
         thread = thread->next_here;
-    return thread ? thread : wgw_thread_add(interp, NULL);
+    return thread ? thread : add_thread(interp);
 }
 
 /* --- entering ----------------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct wgw_interp_t {
     char *group;
     PyInterpreterState *istate;
     wgw_py_state_t *state;
+    PyThreadState *keeper;   /* what it was made with: one must be left as long as it lives */
     wgw_thread_t *threads;   /* under wgw_bridge_t.lock */
     wgw_interp_t *next;      /* set before publication, then constant */
     bool is_main;
@@ -60,10 +61,6 @@ void wgw_bridge_exit(wgw_thread_t *thread);
 /* The calling thread's record for an interpreter that is not in a request; made if need be.
  * Context: attached or not. Returns: NULL no memory. */
 wgw_thread_t *wgw_thread_here(wgw_interp_t *interp);
-
-/* Make a record for the calling thread. Owns: tstate; NULL makes a new one.
- * Returns: NULL no memory. */
-wgw_thread_t *wgw_thread_add(wgw_interp_t *interp, PyThreadState *tstate);
 
 /* Drop the Python objects of a record. Context: attached to its interpreter. */
 void wgw_py_thread_clear(wgw_thread_t *thread);

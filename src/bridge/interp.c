@@ -92,10 +92,10 @@ static wgw_interp_t *make(wgw_bridge_t *bridge, const char *group)
     if (!interp || !main_thread)
         return NULL;
     PyEval_RestoreThread(main_thread->tstate);
-    PyThreadState *tstate = Py_NewInterpreter();
-    bool is_ready = tstate && set_up(interp) && wgw_thread_add(interp, tstate);
+    interp->keeper = Py_NewInterpreter();
+    bool is_ready = interp->keeper && set_up(interp);
     PyEval_SaveThread();
-    if (!tstate)
+    if (!interp->keeper)
         return NULL;
     if (!is_ready)
         interp->state = NULL; /* published all the same, so that it is not made again and again */
@@ -185,6 +185,8 @@ static void delete_threads(wgw_interp_t *interp)
         PyThreadState_Delete(thread->tstate);
         thread = next; /* the record stays: its OS thread may still look at it */
     }
+    PyThreadState_Clear(interp->keeper);
+    PyThreadState_Delete(interp->keeper);
 }
 
 /* Let `atexit` and threading of the attached interpreter finish.

@@ -125,16 +125,14 @@ static PyModuleDef module_def = {
     .m_free = module_free,
 };
 
-PyMODINIT_FUNC PyInit__wsgigw(void);
-
-PyMODINIT_FUNC PyInit__wsgigw(void)
+static PyObject *init_module(void)
 {
     return PyModuleDef_Init(&module_def);
 }
 
 int wgw_bridge_register(void)
 {
-    return PyImport_AppendInittab("_wsgigw", PyInit__wsgigw);
+    return PyImport_AppendInittab("_wsgigw", init_module);
 }
 
 /* --- the module `wsgigw` ----------------------------------------------------------------------- */

@@ -199,44 +199,18 @@ static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans
     return pass(x, is_last);
 }
 
-static apr_status_t close_file(void *file)
+/* Make an APR file that closes its descriptor with its pool, also when a filter has set it
+ * aside: one from apr_os_file_put() does not, its duplicate does. Owns: fd. */
+static apr_file_t *file_of(int fd, bool uses_sendfile, apr_pool_t *p)
 {
-    return apr_file_close(file);
-}
-
-/* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
-static bool is_answered_by_condition(request_rec *r)
-{
-    if (r->status != HTTP_OK || r->method_number != M_GET)
-        return false;
-    int status = ap_meets_conditions(r);
-    if (status == OK)
-        return false;
-    r->status = status;
-    r->status_line = NULL;
-    apr_table_unset(r->headers_out, "Content-Length");
-    return true;
-}
-
-static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, int64_t size,
-                              bool is_last)
-{
-    wgw_brigade_t *x = of(exchange);
-    request_rec *r = x->r;
-    apr_int32_t flags = APR_FOPEN_READ | (x->uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_int32_t flags = APR_FOPEN_READ | (uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
     apr_os_file_t os_file = fd;
-    apr_file_t *file;
+    apr_file_t *plain, *file;
 
-    apr_os_file_put(&file, &os_file, flags, r->pool);
-    apr_pool_cleanup_register(r->pool, file, close_file, apr_pool_cleanup_null);
-    if (x->override_status)
-        return WGW_OK;
-    if (is_last && is_answered_by_condition(r))
-        return pass(x, true);
-    apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, size, r->pool);
-    if (bucket)
-        apr_bucket_file_enable_mmap(bucket, 0); /* a file that shrinks would be SIGBUS */
-    return pass(x, is_last);
+    apr_os_file_put(&plain, &os_file, flags, p);
+    apr_status_t rv = apr_file_dup(&file, plain, p);
+    apr_file_close(plain);
+    return rv == APR_SUCCESS ? file : NULL;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------ */
@@ -286,6 +260,41 @@ static void cut(wgw_brigade_t *x)
     APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_eos_create(c->bucket_alloc));
     ap_pass_brigade(protocol_filter(r), x->out);
     apr_brigade_cleanup(x->out);
+}
+
+/* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
+static bool is_answered_by_condition(request_rec *r)
+{
+    if (r->status != HTTP_OK || r->method_number != M_GET)
+        return false;
+    int status = ap_meets_conditions(r);
+    if (status == OK)
+        return false;
+    r->status = status;
+    r->status_line = NULL;
+    apr_table_unset(r->headers_out, "Content-Length");
+    return true;
+}
+
+static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, int64_t size,
+                              bool is_last)
+{
+    wgw_brigade_t *x = of(exchange);
+    request_rec *r = x->r;
+    apr_file_t *file = file_of(fd, x->uses_sendfile, r->pool);
+
+    if (x->override_status)
+        return WGW_OK;
+    if (!file) { /* no descriptor is left: the head has promised what cannot be sent */
+        cut(x);
+        return WGW_EFAILED;
+    }
+    if (is_last && is_answered_by_condition(r))
+        return pass(x, true);
+    apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, size, r->pool);
+    if (bucket)
+        apr_bucket_file_enable_mmap(bucket, 0); /* a file that shrinks would be SIGBUS */
+    return pass(x, is_last);
 }
 
 static void end(wgw_exchange_t *exchange, wgw_end_t how)

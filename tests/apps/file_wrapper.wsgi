@@ -35,13 +35,6 @@ class NotedFile(io.FileIO):
         super().close()
 
 
-class KeptFile(io.FileIO):
-    """A real file that is never closed: shared by all requests of the process."""
-
-    def close(self):
-        """Stay open."""
-
-
 def data_path(environ, name="data.bin"):
     """Return the path of a file made by the test."""
     return os.path.join(environ["WGW_WORK"], name)
@@ -82,7 +75,7 @@ def through_gzip(environ):
 
 
 SOURCES = {
-    "file": lambda environ: open(data_path(environ), "rb"),
+    "file": lambda environ: open(data_path(environ, argument(environ, "name", "data.bin")), "rb"),
     "positioned": positioned,
     "at-end": at_end,
     "noted": noted,
@@ -154,11 +147,13 @@ SHARED = {}
 
 @routes("/shared", validated=False)
 def shared(environ, start_response):
-    """One open file object for all requests of the process, from its beginning each time."""
-    kept = SHARED.setdefault("file", KeptFile(data_path(environ, "large.bin")))
-    kept.seek(0)
+    """One open file for all requests of the process: duplicates share their position."""
+    if "file" not in SHARED:
+        SHARED["file"] = open(data_path(environ, "large.bin"), "rb")
+    again = os.fdopen(os.dup(SHARED["file"].fileno()), "rb")
+    again.seek(0)
     start(start_response)
-    return environ["wsgi.file_wrapper"](kept)
+    return environ["wsgi.file_wrapper"](again)
 
 
 @routes("/leftover", validated=False)

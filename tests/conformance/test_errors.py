@@ -1,4 +1,6 @@
 """wsgi.errors, stdout, stderr, warnings, logging: where they land, at which level, how written."""
+import re
+
 import pytest
 
 from harness import Site
@@ -24,7 +26,7 @@ LEVELS = {"errors.write": "error", "errors.writelines": "error", "errors.partial
           "warning": "warn"}
 
 
-def say(server, how, text, host="first", level=""):
+def say(server, how, text, host="first", level="ERROR"):
     """Have the application say something; return the request's id."""
     answer = server.get(f"/errors/say?how={how}&text={text}&level={level}",
                         host=f"{host}.example")
@@ -67,7 +69,7 @@ def test_one_record_per_line(server, how, key):
     one, = server.expect_log(f"one-{key}-end", level="error")
     two, = server.expect_log(f"two-{key}-end", level="error")
     assert one is not two and one.id == two.id
-    server.log.allow(r"\[id " + one.id + r"\] (WGW\d+: )?$")        # the empty line in between
+    server.log.allow(rf"\[id {re.escape(one.id)}\] (WGW\d+: )?$")    # the empty line in between
 
 
 @pytest.mark.parametrize("character", ["%1B", "%07", "%0D", "%00", "%7F", "%08"])

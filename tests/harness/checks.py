@@ -24,14 +24,19 @@ class Descriptors:
         """Return a line for each process that has more descriptors than when first seen.
 
         The first call for a process is its warm-up.  A count that is too high gets a few
-        seconds to sink: a closing connection is no leak.
+        seconds to sink: a closing connection is no leak.  Growth is reported once, for the
+        test that caused it.
         """
         for process in members - self._baseline.keys():
             self._baseline[process] = processes.descriptor_count(process)
         settled(lambda: not self._over(members), SETTLE_S)
-        return [f"descriptors grew from {self._baseline[process]} to "
-                f"{processes.descriptor_count(process)}: {processes.describe(process)}"
-                for process in self._over(members)]
+        lines = []
+        for process in self._over(members):
+            count = processes.descriptor_count(process)
+            lines.append(f"descriptors grew from {self._baseline[process]} to {count}: "
+                         f"{processes.describe(process)}")
+            self._baseline[process] = count
+        return lines
 
     def _over(self, members: set) -> list:
         return [process for process in members if processes.descriptor_count(process)

@@ -1,0 +1,126 @@
+"""Every row of src/server/option_table.h: the contexts it may stand in, and what it refuses."""
+import re
+
+import pytest
+
+from harness import Site, system
+
+TABLE = (system.REPOSITORY / "src" / "server" / "option_table.h").read_text()
+ROWS = {name: contexts for name, contexts in
+        re.findall(r'X\("(\w+)",\s*(?:DIR|SERVER),\s*\w+,\s*\w+,\s*WGW_CTX_(\w+)', TABLE)}
+ALIASES = re.findall(r'X\("(\w+)", WGW_ALIAS_', TABLE)
+
+ON_OFF = ("On", [("Yes", "allowed is On or Off"), ("1", "allowed is On or Off")])
+VALUES = {
+    # directive: (a value, [(wrong value, what the message says)])
+    "WSGIApplicationGroup": ("%{GLOBAL}", [("%{NOTHING}", "is not a token; allowed are"),
+                                           ("%{ENV:}", "is not a token; allowed are"),
+                                           ("%{GLOBAL", "is not a token; allowed are")]),
+    "WSGICallableObject": ("other", []),
+    "WSGIScriptReloading": ON_OFF,
+    "WSGIPassAuthorization": ON_OFF,
+    "WSGIChunkedRequest": ON_OFF,
+    "WSGIErrorOverride": ON_OFF,
+    "WSGIEnableSendfile": ON_OFF,
+    "WSGIMapHEADToGET": ("Auto", [("Maybe", "allowed is On, Off or Auto")]),
+    "WSGIPythonHome": ("/usr", [("/no/such/folder", "No such file"),
+                                ("{apps}/probe.wsgi", "it is not a folder")]),
+    "WSGIPythonPath": ("/tmp:/usr", [("/tmp:/no/such/folder", "'/no/such/folder' cannot be used")]),
+    "WSGIPythonOptimize": ("2", [("3", "allowed is a whole number from 0 to 2"),
+                                 ("-1", "from 0 to 2"), ("1x", "from 0 to 2"),
+                                 ("4294967297", "from 0 to 2"), ("On", "from 0 to 2")]),
+    "WSGIPythonWarnings": ("ignore", []),
+    "WSGIPythonHashSeed": ("4294967295", [("4294967296", "allowed is random, or a whole number "
+                                           "from 0 to 4294967295"),
+                                          ("-1", "random, or"), ("Random1", "random, or"),
+                                          ("99999999999999999999999", "random, or")]),
+    "WSGIDontWriteBytecode": ON_OFF,
+    "WSGIApplicationGroupLimit": ("1", [("0", "allowed is a whole number from 1 to 10000"),
+                                        ("10001", "from 1 to 10000"), ("10k", "from 1 to 10000")]),
+    "WSGIEmbeddedLibrary": ("{apps}/probe.wsgi", [("/no/such/file.so", "No such file"),
+                                                  ("/tmp", "it is not a regular file")]),
+}
+PLACES = {"server": "{}", "vhost": "<VirtualHost *:80>\n{}\n</VirtualHost>",
+          "directory": "<Directory /tmp>\n{}\n</Directory>",
+          "location": "<Location /x>\n{}\n</Location>"}
+WRONG = [(name, value, message) for name, (_, wrong) in VALUES.items() for value, message in wrong]
+
+
+def test_every_row_is_here():
+    assert set(ROWS) == set(VALUES)
+
+
+def allowed(directive, place):
+    """Whether the table lets a directive stand in a place: S server, V vhost, D folder, H .htaccess."""
+    letter = {"server": "S", "vhost": "V"}.get(place, "D")
+    return letter in ROWS[directive]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("directive", VALUES)
+def test_context(make_server, directive, place):
+    line = f"{directive} {VALUES[directive][0]}"
+    made = make_server(Site(PLACES[place].format(line)), start=False)
+    code, output = made.configtest()
+    if allowed(directive, place):
+        assert code == 0, output
+    else:
+        assert code != 0 and re.search(rf"httpd.conf:\n{directive} (cannot occur within|not allowed "
+                                       "(here|in))", output), output
+
+
+@pytest.mark.parametrize("directive", ALIASES)
+@pytest.mark.parametrize("place", ["directory", "location"])
+def test_aliases_stand_in_servers_only(make_server, directive, place):
+    line = f"{directive} / {'json:loads' if 'Module' in directive else '{apps}/probe.wsgi'}"
+    code, output = make_server(Site(PLACES[place].replace("{}", line)), start=False).configtest()
+    assert code != 0 and f"{directive} " in output, output
+
+
+@pytest.mark.parametrize("directive, value, message", WRONG,
+                         ids=[f"{name} {value}" for name, value, _ in WRONG])
+def test_wrong_value(make_server, directive, value, message):
+    made = make_server(Site(f"# first\n{directive} {value}"), start=False)
+    lines = (made.root / "httpd.conf").read_text().splitlines()
+    code, output = made.configtest()
+    number = max(i for i, line in enumerate(lines, 1) if line.startswith(directive + " "))
+    assert code != 0
+    assert f"line {number} of {made.root}/httpd.conf" in output
+    assert f"{directive}: " in output and message in output
+
+
+# --- .htaccess -----------------------------------------------------------------------------
+
+SITE = Site("""
+    WSGIScriptAlias /app {apps}/probe.wsgi
+    <Directory {htdocs}>
+        AllowOverride FileInfo
+    </Directory>
+    <Directory {htdocs}/none>
+        AllowOverride AuthConfig
+    </Directory>
+""")
+
+
+def get_below(server, folder, directive):
+    path = server.htdocs / folder
+    path.mkdir(exist_ok=True, parents=True)
+    (path / ".htaccess").write_text(f"{directive} {VALUES[directive][0]}\n")
+    (path / "page.txt").write_text("page")
+    return server.get(f"/{folder}/page.txt")
+
+
+@pytest.mark.parametrize("directive", [name for name in VALUES if name != "WSGIEmbeddedLibrary"])
+def test_htaccess(server, directive):
+    answer = get_below(server, directive, directive)
+    if "H" in ROWS[directive]:
+        assert answer.status == 200 and answer.body == b"page"
+    else:
+        assert answer.status == 500
+        server.expect_log(rf"{directive} not allowed here", "alert")
+
+
+@pytest.mark.parametrize("directive", [name for name in ROWS if "H" in ROWS[name]])
+def test_htaccess_without_fileinfo(server, directive):
+    assert get_below(server, f"none/{directive}", directive).status == 500
+    server.expect_log(rf"{directive} not allowed here", "alert")

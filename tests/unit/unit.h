@@ -1,0 +1,23 @@
+/* What each file of unit tests offers to unit.c. */
+#ifndef WGW_TESTS_UNIT_H
+#define WGW_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct {
+    const struct CMUnitTest *tests;
+    size_t count;
+} unit_group_t;
+
+#define UNIT_GROUP(name, tests) const unit_group_t name = { tests, sizeof tests / sizeof *tests }
+
+extern const unit_group_t buffer_group, deadline_group, head_group, key_group, output_group,
+    log_group;
+
+#endif
