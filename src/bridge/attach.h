@@ -51,7 +51,8 @@ struct wgw_bridge_t {
 
 /* Enter: attach the calling thread to the interpreter of `group`, which is made if need be.
  * Blocks: until `deadline` while another thread makes an interpreter, and for the GIL.
- * Returns: 0 and *thread_out; else the HTTP status to answer with, said in the log. */
+ * Returns: 0 and *thread_out; else the HTTP status to answer with: 503 while the process
+ * ends, otherwise said in the log. */
 int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t deadline,
                      wgw_thread_t **thread_out);
 

@@ -136,6 +136,9 @@ wgw_interp_t *wgw_interp_find(wgw_bridge_t *bridge, const char *group, wgw_deadl
 
     if (!interp) {
         if (pthread_mutex_clocklock(&bridge->making, CLOCK_MONOTONIC, &until) != 0) {
+            wgw_log(&bridge->config->sink, WGW_LOG_ERR,
+                    WGWNO(0017) "application group '%s' gets 503: another interpreter is being "
+                    "made, for longer than Timeout", group);
             *http_status_out = 503;
             return NULL;
         }

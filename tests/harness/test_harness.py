@@ -22,8 +22,8 @@ def answered(data, reset=False, method="GET"):
             peer, _ = listener.accept()
             peer.recv(1000)
             peer.sendall(data)
-            seen.wait(5)
             if reset:
+                seen.wait(5)
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             peer.close()
         seen = threading.Event()
