@@ -347,7 +347,7 @@ void wgw_brigade_init(wgw_brigade_t *x, request_rec *r, const wgw_request_t *req
         .exchange = { .ops = &OPS, .request = request },
         .r = r,
         .out = apr_brigade_create(r->pool, r->connection->bucket_alloc),
-        .uses_sendfile = dir->uses_sendfile != 0,
-        .overrides_errors = dir->overrides_errors == 1,
+        .uses_sendfile = dir->uses_sendfile,
+        .overrides_errors = dir->overrides_errors,
     };
 }

@@ -17,6 +17,7 @@
 #include "server/config.h"
 #include "server/group.h"
 #include "server/module.h"
+#include "server/options.h"
 #include "wsgigw/embedded.h"
 
 enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
@@ -117,16 +118,15 @@ static void set_interpreter(apr_pool_t *p, child_t *c)
     const char *seed = conf->python_hash_seed;
 
     e->python_home = conf->python_home;
-    e->optimize = conf->python_optimize > 0 ? conf->python_optimize : 0;
-    e->writes_bytecode = conf->dont_write_bytecode != 1;
-    e->hash_seed = seed && strcmp(seed, "random") != 0 ? apr_strtoi64(seed, NULL, 10)
-                                                       : WGW_SEED_RANDOM;
+    e->optimize = conf->python_optimize;
+    e->writes_bytecode = !conf->dont_write_bytecode;
+    e->hash_seed = strcmp(seed, "random") == 0 ? WGW_SEED_RANDOM : apr_strtoi64(seed, NULL, 10);
     if (conf->python_warnings) {
         e->warnings = (const char *const *)conf->python_warnings->elts;
         e->warning_count = (size_t)conf->python_warnings->nelts;
     }
     e->bridge.python_path = split_path(p, conf->python_path, &e->bridge.python_path_count);
-    e->bridge.interpreter_limit = conf->group_limit > 0 ? (unsigned)conf->group_limit : 256;
+    e->bridge.interpreter_limit = (unsigned)conf->group_limit;
 }
 
 static void set_bridge(apr_pool_t *p, child_t *c)
@@ -327,6 +327,7 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     (void)plog, (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
+    wgw_options_fill(pconf, s);
     child = apr_pcalloc(pconf, sizeof *child);
     child->server = s;
     child->library = library_path(wgw_server_config(s));

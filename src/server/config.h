@@ -10,7 +10,7 @@
 
 typedef enum wgw_map_head_t { WGW_MAP_HEAD_OFF, WGW_MAP_HEAD_ON, WGW_MAP_HEAD_AUTO } wgw_map_head_t;
 
-/* Unset: NULL, or -1 for int. Written while parsing only. */
+/* Unset while parsing: NULL, or -1 for int. For a request everything with a default is set. */
 typedef struct wgw_dir_config_t {
     const char *application_group; /* name or token */
     const char *callable;          /* name or %{ENV:x} */

@@ -105,18 +105,18 @@ static const char *static_group(apr_pool_t *p, const wgw_alias_t *alias)
     const server_rec *s = alias->server;
     bool is_mount = !alias->regex && !alias->is_folder;
 
-    if (text && !is_token(text))
+    if (!is_token(text))
         return text;
-    if (text && strcmp(text, "%{GLOBAL}") == 0)
+    if (strcmp(text, "%{GLOBAL}") == 0)
         return "";
     apr_port_t port = s->port ? s->port : ap_listeners && !ap_listeners->next
         ? ap_listeners->bind_addr->port : 0;
     if (!port)
         return NULL;
     const char *server = with_port(p, s->server_hostname, port);
-    if (text && strcmp(text, "%{SERVER}") == 0)
+    if (strcmp(text, "%{SERVER}") == 0)
         return server;
-    if (!is_mount || (text && strcmp(text, "%{RESOURCE}") != 0))
+    if (!is_mount || strcmp(text, "%{RESOURCE}") != 0)
         return NULL;
     return apr_pstrcat(p, server, "|", strcmp(alias->location, "/") ? alias->location : "", NULL);
 }

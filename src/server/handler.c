@@ -61,7 +61,7 @@ static int check_coding(request_rec *r, const char *coding)
         return refuse(r, HTTP_NOT_IMPLEMENTED,
                       apr_psprintf(r->pool, WGWNO(0045) "Transfer-Encoding '%s' is not supported",
                                    coding));
-    if (wgw_dir_config(r)->allows_chunked == 0)
+    if (!wgw_dir_config(r)->allows_chunked)
         return refuse(r, HTTP_LENGTH_REQUIRED,
                       WGWNO(0046) "WSGIChunkedRequest is Off: a chunked request body is refused");
     return OK;

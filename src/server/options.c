@@ -5,6 +5,7 @@
 
 #include "server/alias.h"
 #include "server/config.h"
+#include "server/module.h"
 #include "server/option_table.h"
 
 /* Contexts (MOD_WSGI_FACTS part 1): S server, V virtual host, D directory, H .htaccess. */
@@ -20,7 +21,8 @@
 static const wgw_option_t OPTIONS[] = {
 #define WGW_OPTION_ROW(directive, where, field, how, contexts, low, high, text, help) \
     { .name = directive, .place = PLACE_##where, .offset = OFFSET_##where(field), \
-      .kind = &wgw_option_##how, .is_global = (contexts) == WGW_CTX_S, .least = low, .most = high },
+      .kind = &wgw_option_##how, .is_global = (contexts) == WGW_CTX_S, .least = low, .most = high, \
+      .preset = text },
     WGW_OPTIONS(WGW_OPTION_ROW)
 #undef WGW_OPTION_ROW
 };
@@ -65,6 +67,29 @@ void wgw_options_merge(wgw_place_t place, apr_pool_t *p, void *conf, const void 
     for (const wgw_option_t *o = OPTIONS; o < OPTIONS + OPTION_COUNT; o++)
         if (o->place == place)
             merge_field(o->kind->store, p, field_of(o, conf), field_of(o, base));
+}
+
+static bool is_set(const wgw_option_t *option, const void *field)
+{
+    return option->kind->store == WGW_STORE_INT ? *(const int *)field != -1
+                                                : *(void *const *)field != NULL;
+}
+
+static void fill(wgw_place_t place, apr_pool_t *p, void *conf)
+{
+    cmd_parms cmd = { .pool = p, .temp_pool = p };
+
+    for (const wgw_option_t *o = OPTIONS; o < OPTIONS + OPTION_COUNT; o++)
+        if (o->place == place && *o->preset && !is_set(o, field_of(o, conf)))
+            o->kind->parse(&cmd, o, o->preset, field_of(o, conf));
+}
+
+void wgw_options_fill(apr_pool_t *p, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        fill(WGW_IN_SERVER, p, wgw_server_config(s));
+        fill(WGW_IN_DIR, p, ap_get_module_config(s->lookup_defaults, wgw_module_current()));
+    }
 }
 
 static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *text)

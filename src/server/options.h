@@ -27,6 +27,7 @@ struct wgw_option_t {
     const wgw_option_kind_t *kind;
     int is_global;                 /* not allowed in a virtual host */
     int least, most;               /* of a number */
+    const char *preset;            /* the default, as a user would write it; "" none */
 };
 
 extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_STRING,
@@ -38,6 +39,11 @@ void wgw_options_unset(wgw_place_t place, void *conf);
 
 /* Take from `base` what `conf` does not set. */
 void wgw_options_merge(wgw_place_t place, apr_pool_t *p, void *conf, const void *base);
+
+/* Give every field of the whole configuration that is still not set its default; what
+ * directories say is merged on top of that for each request.
+ * Context: post_config, after virtual hosts were merged. */
+void wgw_options_fill(apr_pool_t *p, server_rec *main_server);
 
 /* The directives, for the module record. */
 extern const command_rec wgw_commands[];

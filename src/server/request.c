@@ -109,7 +109,7 @@ static bool passes_authorization(request_rec *r)
         return true;
     if (alias && alias->passes_authorization != -1)
         return alias->passes_authorization;
-    return wgw_dir_config(r)->passes_authorization == 1;
+    return wgw_dir_config(r)->passes_authorization;
 }
 
 static void add_header(var_list_t *list, const char *field, const char *value, bool with_secrets)
@@ -271,9 +271,8 @@ static void add_wsgi(var_list_t *list, const wgw_target_t *target, const wgw_pro
 
 static const char *callable_of(request_rec *r, const wgw_alias_t *alias)
 {
-    const char *text = wgw_dir_config(r)->callable;
     const char *name = alias && alias->callable ? alias->callable
-                       : text ? wgw_env_expand(r, text) : NULL;
+                                                : wgw_env_expand(r, wgw_dir_config(r)->callable);
 
     return name && *name ? name : "application";
 }
@@ -283,7 +282,7 @@ static void set_target(request_rec *r, wgw_target_t *target, const char *script)
     const wgw_alias_t *alias = wgw_alias_of(r);
     const wgw_dir_config_t *dir = wgw_dir_config(r);
     const char *group = alias && alias->application_group ? alias->application_group
-                        : dir->application_group ? dir->application_group : "%{RESOURCE}";
+                                                          : dir->application_group;
 
     if (alias && alias->kind == WGW_ALIAS_MODULE)
         target->module = alias->target;
@@ -291,7 +290,7 @@ static void set_target(request_rec *r, wgw_target_t *target, const char *script)
         target->script = r->filename;
     target->callable = callable_of(r, alias);
     target->group = wgw_group_expand(r, group, script);
-    target->is_reloading = dir->is_reloading != 0;
+    target->is_reloading = dir->is_reloading;
     target->file = (wgw_file_id_t){ .dev = (uint64_t)r->finfo.device,
                                     .ino = (uint64_t)r->finfo.inode,
                                     .mtime_us = r->finfo.mtime, .size = r->finfo.size };

@@ -117,8 +117,10 @@ def raising(environ, start_response):
     where = argument(environ, "where", "call")
     if where == "call":
         raise error
-    start(start_response)
-    if where == "started":
+    write = start(start_response)
+    if where == "late":
+        write(b"begun")
+    if where in ("started", "late"):
         raise error
     return iter(Raiser(error))
 
@@ -163,6 +165,13 @@ def begun(count):
     for _ in range(count):
         yield b"begun"
     raise ValueError("raised after output")
+
+
+@routes("/cacheable")
+def cacheable(environ, start_response):
+    """A whole response that a cache keeps."""
+    start(start_response, "200 OK", ("Cache-Control", "max-age=100"))
+    return [b"whole"]
 
 
 @routes("/fine")

@@ -61,6 +61,16 @@ def test_exception_after_output_is_a_visible_cut(server, kind, tls, key):
     assert server.get("/errors/fine").status == 200
 
 
+@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "Strange",
+                                  "RequestTimeout"])
+def test_whatever_is_raised(server, kind):
+    answer = server.get(f"/errors/raise?what={kind}&where=late")
+    assert (answer.status, answer.body, answer.complete) == (200, b"begun", False)
+    server.expect_log(kind, level="error")
+    server.allow_request(kind)
+    assert server.get("/errors/fine").status == 200
+
+
 def test_complete_when_length_was_reached(server, key):
     """All that was promised went out before the exception: the client has it whole."""
     answer = server.get(f"/errors/cut?key={key}&Content_Length=5")
@@ -99,6 +109,12 @@ def h2_get(server, target, tls):
     option = "--http2" if tls else "--http2-prior-knowledge"
     return subprocess.run(["curl", "-sS", "-k", option, "--max-time", "20", url + target],
                           capture_output=True, check=False)
+
+
+def test_whole_response_is_cached(server):
+    """The control of the next test."""
+    answers = [server.get("/cached/cacheable") for _ in range(2)]
+    assert [answer.header("X-Cache").split()[0] for answer in answers] == ["MISS", "HIT"]
 
 
 @pytest.mark.parametrize("query", ["", "&blocks=20000", "&Content_Length=100"])

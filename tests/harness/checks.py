@@ -73,7 +73,7 @@ def after_stop(server: "Server") -> List[str]:
 
 def shared_objects(pids: set) -> set:
     """Return the shared memory and semaphores that may belong to a server of these pids."""
-    return (processes.system_v_objects(pids) | processes.semaphore_sets()
+    return (processes.shared_segments(pids) | processes.semaphore_sets()
             | processes.posix_shared_memory())
 
 

@@ -17,6 +17,7 @@ _KEYS = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "mpms(*names): run this test with these MPMs only")
+    config.addinivalue_line("markers", "slow: takes many seconds; `-m 'not slow'` leaves it out")
     config.addinivalue_line("markers", "modes(*names): run this test in these modes only")
 
 

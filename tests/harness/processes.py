@@ -73,27 +73,23 @@ def describe(process: Process) -> str:
            f"{command.replace(bytes(1), b' ').decode(errors='replace')}"
 
 
-def system_v_objects(pids: set) -> set:
-    """Return the System V shared memory segments and semaphore sets created by any of `pids`."""
-    found = set()
-    for kind, columns in (("shm", (4, 5)), ("sem", ())):
-        try:
-            rows = pathlib.Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for row in map(str.split, rows):
-            if any(int(row[column]) in pids for column in columns):
-                found.add(f"{kind} id {row[1]}")
-    return found
+def shared_segments(pids: set) -> set:
+    """Return the System V shared memory segments created or last used by any of `pids`."""
+    return {f"shm id {row[1]}" for row in ipc_table("shm") if pids & {int(row[4]), int(row[5])}}
 
 
 def semaphore_sets() -> set:
     """Return the ids of all System V semaphore sets; they carry no creator's pid."""
+    return {f"sem id {row[1]}" for row in ipc_table("sem")}
+
+
+def ipc_table(kind: str) -> list:
+    """Return the rows of /proc/sysvipc/KIND as lists of words."""
     try:
-        rows = pathlib.Path("/proc/sysvipc/sem").read_text().splitlines()[1:]
+        rows = pathlib.Path(f"/proc/sysvipc/{kind}").read_text(encoding="ascii").splitlines()
     except OSError:
-        return set()
-    return {f"sem id {row.split()[1]}" for row in rows}
+        return []
+    return [row.split() for row in rows[1:]]
 
 
 def posix_shared_memory() -> set:

@@ -195,6 +195,15 @@ class Server:
         """Let the application go on that waits in appkit.gate for `key`."""
         (self.work / f"{key}.gate").touch()
 
+    def write_work(self, name: str, text: str, mode: int = 0o644) -> pathlib.Path:
+        """Make a file `name` in {work} or a folder below it; a new inode each time."""
+        path = self.work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(mode)
+        return path
+
     # --- inside ----------------------------------------------------------------------------
 
     def _make_folders(self) -> None:

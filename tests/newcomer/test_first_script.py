@@ -1,5 +1,7 @@
 """A newcomer's mistakes in the script: the status, and a message that names the thing and the
 cure (issue 2, "Done when" 5)."""
+import os
+
 import pytest
 
 from harness import Site
@@ -71,17 +73,10 @@ def said_at_start(server):
     server.allow_log(r"WGW0030: .*/(missing\.wsgi|folder)' cannot be found now")
 
 
-def write(server, name, text, mode=0o644):
-    path = server.work / name
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
-    return path
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_script_at_fault(server, name):
     source, patterns = SCRIPTS[name]
-    write(server, f"{name}.wsgi", source)
+    server.write_work(f"{name}.wsgi", source)
     answer = server.get(f"/{name}.wsgi")
     assert answer.status == 500 and answer.complete
     assert b"Traceback" not in answer.body, "the traceback is for the log, not for the client"
@@ -116,7 +111,7 @@ def test_folder_instead_of_a_file(server):
 
 
 def test_not_readable_by_permission(server):
-    path = write(server, "secret.wsgi", HELLO, mode=0)
+    path = server.write_work("secret.wsgi", HELLO, mode=0)
     for _ in range(2):
         assert server.get("/secret.wsgi").status == 403
     lines = server.expect_log(rf"WGW0013: '{path}' may not be read by the server's user "
@@ -127,17 +122,15 @@ def test_not_readable_by_permission(server):
 def test_readable_after_chmod(server):
     """The cure that the message names works, without a restart."""
     source = HELLO.replace("hello(", "application(")
-    path = write(server, "mended.wsgi", source, mode=0)
+    path = server.write_work("mended.wsgi", source, mode=0)
     assert server.get("/mended.wsgi").status == 403
     server.expect_log("WGW0013", "error")
-    path.unlink()
-    write(server, "mended.wsgi", source)
+    server.write_work("mended.wsgi", source)
     assert server.get("/mended.wsgi").body == b"hello"
 
 
 def test_folder_may_not_be_entered(server):
-    (server.work / "shut").mkdir(exist_ok=True)
-    write(server, "shut/app.wsgi", HELLO)
+    server.write_work("shut/app.wsgi", HELLO)
     (server.work / "shut").chmod(0)
     try:
         assert server.get("/shut/app.wsgi").status == 403
@@ -153,7 +146,6 @@ def test_module_missing(server):
 
 
 def test_not_a_file(server):
-    import os
     os.mkfifo(server.work / "pipe.wsgi")
     assert server.get("/pipe.wsgi").status == 403
     server.expect_log(r"WGW0042: '\S*/pipe\.wsgi' is not a regular file", "error")
