@@ -32,7 +32,8 @@ int wgw_bridge_register(void);
 
 /* Set up the main interpreter for serving.
  * Borrows: config, for good. Context: attached to the main interpreter, in the thread
- * that initialised it. Returns: NULL on failure, which was logged to config's sink. */
+ * that initialised it. Returns: NULL no memory. An interpreter that could not be set up is
+ * said in the log, and its requests get 500. */
 wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config);
 
 /* Serve one request: find the application, call it, send what it gives.

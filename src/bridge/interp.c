@@ -34,6 +34,13 @@ static wgw_interp_t *interp_new(wgw_bridge_t *bridge, const char *group)
     return interp;
 }
 
+static void interp_free(wgw_interp_t *interp)
+{
+    if (interp)
+        free(interp->group);
+    free(interp);
+}
+
 static void publish(wgw_bridge_t *bridge, wgw_interp_t *interp)
 {
     interp->next = atomic_load(&bridge->interps);
@@ -89,14 +96,18 @@ static wgw_interp_t *make(wgw_bridge_t *bridge, const char *group)
     wgw_interp_t *interp = interp_new(bridge, group);
     wgw_thread_t *main_thread = wgw_thread_here(lookup(bridge, ""));
 
-    if (!interp || !main_thread)
+    if (!interp || !main_thread) {
+        interp_free(interp);
         return NULL;
+    }
     PyEval_RestoreThread(main_thread->tstate);
     interp->keeper = Py_NewInterpreter();
     bool is_ready = interp->keeper && set_up(interp);
     PyEval_SaveThread();
-    if (!interp->keeper)
+    if (!interp->keeper) {
+        interp_free(interp);
         return NULL;
+    }
     if (!is_ready)
         interp->state = NULL; /* published all the same, so that it is not made again and again */
     publish(bridge, interp);
@@ -164,12 +175,16 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
     pthread_mutex_init(&bridge->lock, NULL);
     pthread_cond_init(&bridge->idle, NULL);
     wgw_interp_t *interp = interp_new(bridge, "");
-    if (!interp || !set_up(interp)) {
-        wgw_log(&config->sink, WGW_LOG_CRIT,
-                WGWNO(0006) "the main interpreter could not be set up; see the lines before");
-        return NULL; /* what was made stays: the process cannot serve Python any more */
+    if (!interp) {
+        free(bridge);
+        return NULL;
     }
     interp->is_main = true;
+    if (!set_up(interp)) {
+        interp->state = NULL; /* published all the same: requests for it get 500 */
+        wgw_log(&config->sink, WGW_LOG_CRIT,
+                WGWNO(0006) "the main interpreter could not be set up; see the lines before");
+    }
     publish(bridge, interp);
     return bridge;
 }

@@ -92,6 +92,14 @@ def ipc_table(kind: str) -> list:
     return [row.split() for row in rows[1:]]
 
 
+def open_connections(ports: set) -> int:
+    """Return how many TCP sockets have one of `ports` on their own side and are not over."""
+    rows = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    over = {"06", "0A"}                                                  # TIME_WAIT, LISTEN
+    return sum(int(row[1].rpartition(":")[2], 16) in ports and row[3] not in over
+               for row in map(str.split, rows))
+
+
 def posix_shared_memory() -> set:
     """Return the names below /dev/shm: POSIX shared memory and semaphores."""
     try:

@@ -6,6 +6,7 @@ import pytest
 from harness import Site
 
 SITE = Site("""
+    TypesConfig /dev/null
     WSGIApplicationGroup %{GLOBAL}
     Alias /set {apps}
     <Location /set>
