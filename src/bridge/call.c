@@ -141,10 +141,10 @@ static void run(wgw_call_t *call)
                                                call->req->deadline, &call->http_status);
     if (!application)
         return;
-    PyObject *environ = wgw_py_environ_new(call);
-    PyObject *result = environ
-        ? PyObject_CallFunctionObjArgs(application, environ, call->start_response, NULL) : NULL;
-    Py_XDECREF(environ);
+    PyObject *environ_dict = wgw_py_environ_new(call);
+    PyObject *result = environ_dict
+        ? PyObject_CallFunctionObjArgs(application, environ_dict, call->start_response, NULL) : NULL;
+    Py_XDECREF(environ_dict);
     Py_DECREF(application);
 
     if (!result || send_result(call, result) < 0)

@@ -125,14 +125,14 @@ static PyModuleDef module_def = {
     .m_free = module_free,
 };
 
-static PyObject *init_module(void)
+PyObject *wgw_py_module_init(void)
 {
     return PyModuleDef_Init(&module_def);
 }
 
 int wgw_bridge_register(void)
 {
-    return PyImport_AppendInittab("_wsgigw", init_module);
+    return PyImport_AppendInittab("_wsgigw", wgw_py_module_init);
 }
 
 /* --- the module `wsgigw` ----------------------------------------------------------------------- */

@@ -43,6 +43,10 @@ typedef struct wgw_py_state_t {
     PyObject *helpers;                  /* dict: namespace of the `wsgigw` module */
 } wgw_py_state_t;
 
+/* What PyInit__wsgigw is: begins the multi-phase initialisation of `_wsgigw`.
+ * Returns: the module definition. */
+PyObject *wgw_py_module_init(void);
+
 /* The state of the interpreter that is attached. Borrowed reference to module state.
  * Returns: NULL with an exception set. */
 wgw_py_state_t *wgw_py_state_import(wgw_bridge_t *bridge);

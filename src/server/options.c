@@ -118,5 +118,5 @@ const command_rec wgw_commands[] = {
     AP_INIT_RAW_ARGS(directive, wgw_alias_set, (void *)(apr_uintptr_t)(kind), RSRC_CONF, usage),
     WGW_ALIASES(WGW_ALIAS_COMMAND)
 #undef WGW_ALIAS_COMMAND
-    { NULL }
+    { 0 }
 };

@@ -65,8 +65,8 @@ def fail(environ, start_response):
 
 @routes("/redirected", validated=False)
 def redirected(environ, start_response):
-    """An error page: show what httpd says of the request that failed."""
-    start(start_response)
+    """An error page: show what httpd says of the request that failed, and keep its status."""
+    start(start_response, f"{environ['REDIRECT_STATUS']} As It Was")
     yield "\n".join(f"{key}={value}" for key, value in sorted(environ.items())
                     if key.startswith("REDIRECT_") or key in (
                         "REQUEST_METHOD", "REQUEST_URI", "PATH_INFO", "QUERY_STRING")).encode()

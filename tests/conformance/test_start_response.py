@@ -28,7 +28,7 @@ WRONG_TYPE = [
     ("200 OK", PLAIN, 1),
 ]
 WRONG_STATUS = [
-    "", "200", "OK", "20 OK", "2000 OK", "200OK", " 200 OK", "2x0 OK", "-20 OK", "+20 OK",
+    "", "OK", "20 OK", "2000 OK", "200OK", " 200 OK", "2x0 OK", "-20 OK", "+20 OK",
     "000 None", "099 Low", "100 Continue", "101 Switching Protocols", "103 Early Hints",
     "199 Low", "600 High", "999 High", "200 O\nK", "200 OK\r\nX-Split: 1", "200 OK\n", "200 \0",
     "200 O\tK", "200 \x7f", "200 \x1b[1m", "200 \u20ac", "\uff12\uff10\uff10 OK",

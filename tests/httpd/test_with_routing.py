@@ -41,6 +41,10 @@ SITE = Site("""
         DirectoryIndex /app/index
     </Location>
     Alias /index {htdocs}
+    <Location /fallback>
+        FallbackResource /app/fallback
+    </Location>
+    Alias /fallback {htdocs}
 """, modules=("rewrite", "auth_basic", "authn_file", "authz_user", "dir"))
 
 
@@ -86,8 +90,13 @@ def test_post_through_a_rewrite_in_a_directory(server):
     (server.htdocs / ".htaccess").unlink()
 
 
-def test_directory_index(server):
-    assert environ(server, "/index/")["PATH_INFO"] == "/index"
+@pytest.mark.parametrize("target, path_info", [("/index/", "/index"),
+                                               ("/fallback/a/b", "/fallback")],
+                         ids=["DirectoryIndex", "FallbackResource"])
+def test_by_mod_dir(server, target, path_info):
+    """mod_dir looks the application up by a subrequest and takes its result over."""
+    seen = environ(server, target)
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == ("/app", path_info)
 
 
 def test_gone(server):

@@ -72,11 +72,11 @@ def test_body_through_tls(server, size):
 
 # --- HTTP/2 --------------------------------------------------------------------------------
 
-def curl(server, target, *options, tls=True):
+def curl(server, target, *options, tls=True, stdin=None):
     url = f"https://localhost:{server.tls_port}" if tls else f"http://localhost:{server.port}"
     version = "--http2" if tls else "--http2-prior-knowledge"
     return subprocess.run(["curl", "-sS", "-k", version, "--max-time", "20", *options,
-                           url + target], capture_output=True, check=False)
+                           url + target], input=stdin, capture_output=True, check=False)
 
 
 both = pytest.mark.parametrize("tls", [True, False], ids=["tls", "h2c"])
@@ -105,22 +105,17 @@ def test_body_over_h2(server, tls, size, tmp_path):
 @both
 def test_body_without_length_over_h2(server, tls, tmp_path):
     """No Content-Length, no chunks: the end of the stream ends the body."""
-    (tmp_path / "body").write_bytes(b"x" * 100_000)
-    done = curl(server, "/stream/echo", "-X", "POST", "-T", "-", "-D", "-", tls=tls)
-    assert done.returncode == 0
-    with (tmp_path / "body").open("rb") as body:
-        done = subprocess.run(["curl", "-sS", "-k", "--http2", "--max-time", "20", "-X", "POST",
-                               "-D", str(tmp_path / "head"), "-T", "-",
-                               f"https://localhost:{server.tls_port}/stream/echo"],
-                              stdin=body, capture_output=True, check=False)
-    assert done.stdout == b"x" * 100_000
+    body = b"x" * 100_000
+    done = curl(server, "/stream/echo", "-X", "POST", "-T", "-", "-D", str(tmp_path / "head"),
+                tls=tls, stdin=body)
+    assert done.returncode == 0 and done.stdout == body
     assert "x-length: none" in (tmp_path / "head").read_text()
 
 
 @both
 @pytest.mark.parametrize("method, body", [("GET", b"ignored"), ("HEAD", b"")])
 def test_body_that_nobody_reads(server, tls, method, body):
-    options = ["--head"] if method == "HEAD" else ["--data-binary", "x" * 50_000]
+    options = ["--head"] if method == "HEAD" else ["--data-binary", "x" * 20_000]
     done = curl(server, "/stream/ignore", *options, tls=tls)
     assert done.returncode == 0 and done.stdout.endswith(body)
 
@@ -136,13 +131,12 @@ def test_blocks_go_out_before_the_next_is_made(server, tls, key):
         assert process.stdout.read() == b"second block."
 
 
-@both
-def test_many_streams_at_once(server, tls):
-    url = f"https://localhost:{server.tls_port}" if tls else f"http://localhost:{server.port}"
-    done = subprocess.run(["curl", "-sS", "-k", "--http2" if tls else "--http2-prior-knowledge",
-                           "--parallel", "--max-time", "20", "-w", "%{http_code} ",
-                           *[word for number in range(40) for word in
-                             ("-o", "/dev/null", f"{url}/stream/long?{number}")]],
+def test_many_streams_at_once(server):
+    """Over TLS only: curl 7.88 with --parallel fails over h2c against static files too."""
+    url = f"https://localhost:{server.tls_port}/stream/long"
+    done = subprocess.run(["curl", "-sS", "-k", "--http2", "--parallel", "--max-time", "20",
+                           "-w", "%{http_code} ", *[word for number in range(40) for word in
+                                                    ("-o", "/dev/null", f"{url}?{number}")]],
                           capture_output=True, check=False)
     assert done.returncode == 0 and done.stdout.split() == [b"200"] * 40
 
