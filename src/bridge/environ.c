@@ -126,23 +126,23 @@ static PyObject *value_of(wgw_thread_t *thread, const wgw_var_t *var)
     return value;
 }
 
-static int set_known(wgw_call_t *call, PyObject *environ, const wgw_var_t *var)
+static int set_known(wgw_call_t *call, PyObject *dict, const wgw_var_t *var)
 {
     PyObject *value = value_of(call->thread, var);
     PyObject *twin = call->state->twins[var->key];
-    int rc = value ? PyDict_SetItem(environ, call->state->keys[var->key], value) : -1;
+    int rc = value ? PyDict_SetItem(dict, call->state->keys[var->key], value) : -1;
 
     if (rc == 0 && twin)
-        rc = PyDict_SetItem(environ, twin, value);
+        rc = PyDict_SetItem(dict, twin, value);
     Py_XDECREF(value);
     return rc;
 }
 
-static int set_other(PyObject *environ, const wgw_var_t *var)
+static int set_other(PyObject *dict, const wgw_var_t *var)
 {
     PyObject *key = PyUnicode_DecodeLatin1(var->name, (Py_ssize_t)var->name_len, NULL);
     PyObject *value = PyUnicode_DecodeLatin1(var->value, (Py_ssize_t)var->value_len, NULL);
-    int rc = key && value ? PyDict_SetItem(environ, key, value) : -1;
+    int rc = key && value ? PyDict_SetItem(dict, key, value) : -1;
 
     Py_XDECREF(key);
     Py_XDECREF(value);
@@ -160,38 +160,38 @@ static double now_seconds(void)
 }
 
 /* Set one object under two keys. Owns: value (NULL: an exception is set). */
-static int set_typed(wgw_call_t *call, PyObject *environ, wgw_typed_key_t mod_wsgi,
+static int set_typed(wgw_call_t *call, PyObject *dict, wgw_typed_key_t mod_wsgi,
                      wgw_typed_key_t wsgigw, PyObject *value)
 {
-    int rc = value ? PyDict_SetItem(environ, call->state->typed[mod_wsgi], value) : -1;
+    int rc = value ? PyDict_SetItem(dict, call->state->typed[mod_wsgi], value) : -1;
 
     if (rc == 0)
-        rc = PyDict_SetItem(environ, call->state->typed[wsgigw], value);
+        rc = PyDict_SetItem(dict, call->state->typed[wsgigw], value);
     Py_XDECREF(value);
     return rc;
 }
 
-static int set_flag(wgw_call_t *call, PyObject *environ, wgw_typed_key_t key, bool is_true)
+static int set_flag(wgw_call_t *call, PyObject *dict, wgw_typed_key_t key, bool is_true)
 {
-    return PyDict_SetItem(environ, call->state->typed[key], is_true ? Py_True : Py_False);
+    return PyDict_SetItem(dict, call->state->typed[key], is_true ? Py_True : Py_False);
 }
 
-static int set_typed_entries(wgw_call_t *call, PyObject *environ)
+static int set_typed_entries(wgw_call_t *call, PyObject *dict)
 {
     PyObject **typed = call->state->typed;
 
-    return PyDict_SetItem(environ, typed[WGW_TYPED_WSGI_INPUT], call->input) < 0 ||
-                   PyDict_SetItem(environ, typed[WGW_TYPED_WSGI_ERRORS], call->errors) < 0 ||
-                   set_flag(call, environ, WGW_TYPED_WSGI_MULTITHREAD,
+    return PyDict_SetItem(dict, typed[WGW_TYPED_WSGI_INPUT], call->input) < 0 ||
+                   PyDict_SetItem(dict, typed[WGW_TYPED_WSGI_ERRORS], call->errors) < 0 ||
+                   set_flag(call, dict, WGW_TYPED_WSGI_MULTITHREAD,
                             call->req->is_multithread) < 0 ||
-                   set_flag(call, environ, WGW_TYPED_WSGI_MULTIPROCESS,
+                   set_flag(call, dict, WGW_TYPED_WSGI_MULTIPROCESS,
                             call->req->is_multiprocess) < 0 ||
-                   set_typed(call, environ, WGW_TYPED_MW_THREAD_ID, WGW_TYPED_WG_THREAD_ID,
+                   set_typed(call, dict, WGW_TYPED_MW_THREAD_ID, WGW_TYPED_WG_THREAD_ID,
                              PyLong_FromLong(call->thread->number)) < 0 ||
-                   set_typed(call, environ, WGW_TYPED_MW_REQUEST_START,
+                   set_typed(call, dict, WGW_TYPED_MW_REQUEST_START,
                              WGW_TYPED_WG_REQUEST_START,
                              PyFloat_FromDouble(call->req->request_start)) < 0 ||
-                   set_typed(call, environ, WGW_TYPED_MW_APPLICATION_START,
+                   set_typed(call, dict, WGW_TYPED_MW_APPLICATION_START,
                              WGW_TYPED_WG_APPLICATION_START,
                              PyFloat_FromDouble(now_seconds())) < 0
                ? -1
@@ -200,21 +200,21 @@ static int set_typed_entries(wgw_call_t *call, PyObject *environ)
 
 PyObject *wgw_py_environ_new(wgw_call_t *call)
 {
-    PyObject *environ = PyDict_Copy(call->state->prototype);
+    PyObject *dict = PyDict_Copy(call->state->prototype);
 
-    if (!environ)
+    if (!dict)
         return NULL;
     for (size_t i = 0; i < call->req->var_count; i++) {
         const wgw_var_t *var = &call->req->vars[i];
-        int rc = var->key ? set_known(call, environ, var) : set_other(environ, var);
+        int rc = var->key ? set_known(call, dict, var) : set_other(dict, var);
         if (rc < 0)
             goto fail;
     }
     /* Last, so that no variable of the configuration takes the place of wsgi.* (PEP 3333). */
-    if (set_typed_entries(call, environ) < 0)
+    if (set_typed_entries(call, dict) < 0)
         goto fail;
-    return environ;
+    return dict;
 fail:
-    Py_DECREF(environ);
+    Py_DECREF(dict);
     return NULL;
 }

@@ -46,7 +46,7 @@ def extension(tmp_path_factory):
 
 def usable():
     """The interpreters of at least 3.11 that were found, this one among them."""
-    return sorted({os.path.realpath(path) for path in [*system.pythons(), sys.executable]
+    return sorted({os.path.realpath(path) for path in [*system.interpreters(), sys.executable]
                    if shutil.which(path)})
 
 
