@@ -19,8 +19,10 @@ wgw_status_t wgw_call_send_head(wgw_call_t *call)
 
     if (call->field_count > sizeof small / sizeof *small)
         fields = malloc(call->field_count * sizeof *fields);
-    if (!fields)
+    if (!fields) {
+        call->http_status = 500;
         return WGW_EFAILED;
+    }
     for (size_t i = 0; i < call->field_count; i++) {
         fields[i].name = text += strlen(text) + 1;
         fields[i].value = text += strlen(text) + 1;

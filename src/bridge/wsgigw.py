@@ -307,6 +307,7 @@ def _log_failure(script, failure, exception):
 
 # --- callables -----------------------------------------------------------------
 
+_MOST_MISSING = 1000
 _missing = set()  # (key, name, identity) of callables that were reported
 
 
@@ -319,6 +320,8 @@ def _find_callable(script, name):
         return found
     known = (script.key, name, _loaded_identity(script))
     if known not in _missing:
+        if len(_missing) >= _MOST_MISSING:
+            _missing.clear()  # a client may choose the name, by SetEnvIf and %{ENV:x}
         _missing.add(known)
         _log(_ERR, _missing_text(script, name, found))
     raise _Refused(500)
