@@ -7,6 +7,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mpm_common.h>
 
 #include "server/alias.h"
 #include "server/child.h"
@@ -28,6 +29,9 @@ static void register_hooks(void)
     ap_hook_check_config(wgw_parent_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wgw_parent_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wgw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    ap_hook_child_stopping(wgw_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+#endif
     ap_hook_translate_name(wgw_alias_translate, after, before, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(wgw_alias_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(wgw_alias_type_checker, NULL, NULL, APR_HOOK_FIRST);

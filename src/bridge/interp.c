@@ -203,8 +203,16 @@ static void delete_threads(wgw_interp_t *interp)
         PyThreadState_Delete(thread->tstate);
         thread = next; /* the record stays: its OS thread may still look at it */
     }
+}
+
+/* Delete the thread state that an interpreter was made with. The threading module takes it
+ * for the main thread's, and would wait for its end before that of all others.
+ * Context: attached to the interpreter by another one. */
+static void delete_keeper(wgw_interp_t *interp)
+{
     PyThreadState_Clear(interp->keeper);
     PyThreadState_Delete(interp->keeper);
+    interp->keeper = NULL;
 }
 
 /* Let `atexit` and threading of the attached interpreter finish.
@@ -214,7 +222,7 @@ static bool wind_up(wgw_interp_t *interp)
     PyObject *is_quiet = wgw_py_helper(interp->state, "_wind_up", NULL);
 
     if (!is_quiet)
-        PyErr_Clear();
+        PyErr_WriteUnraisable(NULL);
     Py_XDECREF(is_quiet);
     return is_quiet == Py_True;
 }
@@ -242,6 +250,7 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
         }
         PyThreadState *tstate = PyThreadState_New(i->istate);
         PyThreadState_Swap(tstate);
+        delete_keeper(i);
         if (wind_up(i)) {
             delete_threads(i);
             end_interpreter(tstate, main_tstate);

@@ -200,14 +200,24 @@ static bool open_library(child_t *c)
     return false;
 }
 
+/* Leave the process at once: exit() would run destructors under the feet of the threads
+ * that are still in Python. */
+static void exit_without_python(const child_t *c)
+{
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, c->server,
+                 WGWNO(0033) "Python did not end in time (a request or a thread of the "
+                 "application is still running); the process exits without it");
+    _exit(0);
+}
+
 static void *run_thread(void *ctx)
 {
     child_t *c = ctx;
 
-    if (open_library(c))
-        c->api->run(&c->config);
-    else
+    if (!open_library(c))
         set_phase(c, FAILED);
+    else if (!c->api->run(&c->config))
+        exit_without_python(c);
     set_phase(c, ENDED);
     return NULL;
 }
@@ -251,6 +261,17 @@ static phase_t wait_until_serving(child_t *c, wgw_deadline_t deadline)
 
 /* --- leaving -------------------------------------------------------------------------------------- */
 
+/* Tell the dedicated thread to end. */
+static void begin_stop(child_t *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->is_stopping)
+        c->drain_until = wgw_deadline_in_us(DRAIN_US);
+    c->is_stopping = true;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* Wait until the dedicated thread has ended. Returns: false at the deadline. */
 static bool wait_until_ended(child_t *c, wgw_deadline_t deadline)
 {
@@ -258,8 +279,6 @@ static bool wait_until_ended(child_t *c, wgw_deadline_t deadline)
     int rc = 0;
 
     pthread_mutex_lock(&c->lock);
-    c->is_stopping = true;
-    pthread_cond_broadcast(&c->changed);
     while (c->phase != ENDED && rc == 0)
         rc = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &until);
     bool is_ended = c->phase == ENDED;
@@ -275,16 +294,18 @@ static apr_status_t leave(void *ctx)
 
     if (c->phase == IDLE || (c->api && c->api->is_inside()))
         return APR_SUCCESS;
-    c->drain_until = wgw_deadline_in_us(DRAIN_US);
-    if (!wait_until_ended(c, wgw_deadline_in_us(LEAVE_US))) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, c->server,
-                     WGWNO(0033) "Python did not end within %.1f s (a request or a thread of the "
-                     "application is still running); the process exits without it",
-                     LEAVE_US / 1e6);
-        _exit(0); /* exit() would run destructors under the feet of those threads */
-    }
+    begin_stop(c);
+    if (!wait_until_ended(c, wgw_deadline_in_us(LEAVE_US)))
+        exit_without_python(c);
     pthread_join(c->thread, NULL);
     return APR_SUCCESS;
+}
+
+void wgw_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    (void)pchild;
+    if (!graceful && child->phase != IDLE && !(child->api && child->api->is_inside()))
+        begin_stop(child);
 }
 
 /* --- hooks ------------------------------------------------------------------------------------------- */

@@ -16,6 +16,10 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 /* Hook child_init: start Python now if the configuration routes there. */
 void wgw_child_init(apr_pool_t *pchild, server_rec *s);
 
+/* Hook child_stopping: at an ungraceful stop, end Python or the process in bounded time,
+ * also while httpd waits for a request that is in Python. */
+void wgw_child_stopping(apr_pool_t *pchild, int graceful);
+
 /* What this child is. Context: after child_init. */
 const wgw_process_t *wgw_child_process(void);
 

@@ -54,11 +54,12 @@ def thread(environ, start_response):
 
 @routes("/thread-ends")
 def thread_ends(environ, start_response):
-    """Start a non-daemon thread that ends soon, and notes it."""
+    """Start a non-daemon thread that ends soon; it and the interpreter's end are noted."""
     def run():
         time.sleep(0.3)
         note({"WGW_WORK": folder}, "thread ended", key)
     folder, key = environ["WGW_WORK"], argument(environ, "key")
-    threading.Thread(target=run).start()
+    atexit.register(note, {"WGW_WORK": folder}, "atexit ran", key)
+    threading.Thread(target=run, daemon=False).start()
     start(start_response)
     return [b"started"]

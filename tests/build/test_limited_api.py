@@ -1,67 +1,82 @@
-"""The bridge keeps to the limited API: one file, built once, is loaded by every CPython.
-
-Interpreters come from PYTHONS (':'-separated) or, as python3.N, from PATH.
-"""
+"""The bridge compiles under Py_LIMITED_API 3.11 with the headers of every Python from 3.11 on."""
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 
 import pytest
 
 from harness import system
 
-SOURCE = pathlib.Path(__file__).parents[2]
-BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", SOURCE))
-PROBE = """
-import platform, sys, _wsgigw
-assert platform.python_implementation() == "CPython"
-wrapper = _wsgigw.FileWrapper(__import__("io").BytesIO(b"abc"), 2)
-assert list(wrapper) == [b"ab", b"c"]
-assert issubclass(_wsgigw.RequestTimeout, BaseException)
-script = _wsgigw.Script()
-script.size = 3
-assert script.size == 3 and script.namespace is None
-print("%d.%d" % sys.version_info[:2])
-"""
+SOURCE = system.REPOSITORY / "src"
+ASK = "import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3], " \
+      "sysconfig.get_path('include'), sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
 
 
-def compiler():
-    return os.environ.get("CC", "cc")
+def candidates():
+    """Every interpreter there may be: PYTHONS, this one, PATH, and those of pyenv."""
+    found = [sys.executable, *system.interpreters()]
+    root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    found += sorted(map(str, pathlib.Path(root).glob("versions/*/bin/python3")))
+    return list(dict.fromkeys(found))
+
+
+def described():
+    """Yield a parameter for each different Python; what cannot be used is skipped with a reason."""
+    seen = set()
+    for path in candidates():
+        asked = subprocess.run([path, "-c", ASK], capture_output=True, text=True, check=False)
+        if asked.returncode != 0:
+            yield skipped(path, f"{path} does not run")
+            continue
+        version, include, is_free_threaded = asked.stdout.split()
+        if include in seen:
+            continue
+        seen.add(include)
+        yield (skipped(version, why) if (why := unusable(version, include, is_free_threaded))
+               else pytest.param(include, id=version))
+
+
+def unusable(version, include, is_free_threaded):
+    if tuple(map(int, version.split("."))) < (3, 11):
+        return f"Python {version} is older than 3.11"
+    if is_free_threaded != "0":
+        return f"Python {version} is free-threaded: it has no limited API"
+    if not os.path.exists(f"{include}/Python.h"):
+        return f"{include}/Python.h is missing"
+    return ""
+
+
+def skipped(name, why):
+    return pytest.param("", id=pathlib.Path(name).name, marks=pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="module")
-def extension(tmp_path_factory):
-    """Link the bridge that embedded mode uses into _wsgigw.abi3.so, without libpython."""
-    folder = tmp_path_factory.mktemp("extension")
-    target = folder / "_wsgigw.abi3.so"
-    subprocess.run(
-        [compiler(), "-shared", "-fPIC", "-o", target, SOURCE / "tests" / "build" / "stub.c",
-         f"-I{SOURCE}/src", f"-I{SOURCE}/include", f"-I{sysconfig.get_path('include')}",
-         BUILD / ".libs" / "libbridge.a", BUILD / ".libs" / "libfloors.a", "-lpthread"], check=True)
-    return target
+def generated(tmp_path_factory):
+    """The header that the build makes from wsgigw.py."""
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / "bridge").mkdir()
+    with (folder / "bridge" / "wsgigw_py.h").open("wb") as header:
+        subprocess.run([sys.executable, SOURCE / "bridge" / "embed.py",
+                        SOURCE / "bridge" / "wsgigw.py"], check=True, stdout=header)
+    return folder
 
 
-def usable():
-    """The interpreters of at least 3.11 that were found, this one among them."""
-    return sorted({os.path.realpath(path) for path in [*system.interpreters(), sys.executable]
-                   if shutil.which(path)})
+@pytest.mark.parametrize("include", described())
+def test_bridge_compiles(include, generated):
+    compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("gcc") or "cc"]
+    sources = sorted(SOURCE.glob("bridge/*.c"))
+    assert sources
+    result = subprocess.run(
+        [*compiler, "-fsyntax-only", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+         "-DPy_LIMITED_API=0x030b0000", f"-I{SOURCE}", f"-I{system.REPOSITORY / 'include'}",
+         f"-I{generated}", "-isystem", include, *map(str, sources)],
+        capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
 
 
-@pytest.mark.parametrize("python", usable())
-def test_one_file_for_every_python(extension, python):
-    answer = subprocess.run([python, "-c", PROBE], text=True, capture_output=True,
-                            env={"PYTHONPATH": str(extension.parent), "PATH": os.environ["PATH"]})
-    assert answer.returncode == 0, answer.stderr
-
-
-def test_headers_were_asked_for_the_limited_api():
-    """A full-API name in the bridge would not even compile."""
-    probe = '#include "bridge/python.h"\nint main(void) { return PyList_GET_SIZE(0) + Py_LIMITED_API; }\n'
-    answer = subprocess.run(
-        [compiler(), "-fsyntax-only", "-Werror=implicit-function-declaration", "-xc", "-",
-         f"-I{SOURCE}/src", f"-I{sysconfig.get_path('include')}"],
-        input=probe, text=True, capture_output=True)
-    assert answer.returncode != 0 and "PyList_GET_SIZE" in answer.stderr
+def test_no_file_of_the_bridge_turns_the_limit_off():
+    for path in [*SOURCE.glob("bridge/*.[ch]"), *system.REPOSITORY.glob("include/wsgigw/*.h")]:
+        assert "undef Py_LIMITED_API" not in path.read_text(), path

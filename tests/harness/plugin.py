@@ -32,8 +32,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def wanted_mpms(module: object) -> List[str]:
-    """Return the MPMs for a test file: env WGW_MPMS and the file's MPMS."""
-    default = ",".join(ALL_MPMS if "conformance" in str(module.__file__) else ALL_MPMS[:1])
+    """Return the MPMs for a test file: env WGW_MPMS and the file's MPMS.
+
+    Without WGW_MPMS: all for tests/conformance and a file with EVERY_MPM, else event.
+    """
+    is_every = "conformance" in str(module.__file__) or getattr(module, "EVERY_MPM", False)
+    default = ",".join(ALL_MPMS if is_every else ALL_MPMS[:1])
     return chosen("WGW_MPMS", default, getattr(module, "MPMS", ALL_MPMS))
 
 

@@ -6,6 +6,7 @@ import pytest
 from harness import Site
 
 MODES = ("embedded",)
+MPMS = ("event", "worker")
 ONE_CHILD = "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nThreadLimit 8\n" \
             "MaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8"
 

@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from harness import Site, eventually
-from harness import processes
+from harness import Site, eventually, processes
 
 MODES = ("embedded",)
-MPMS = ("event", "worker", "prefork")
-BOUND_S = 10.0
-"""Well beyond the 2.5 s of child.c and the seconds httpd itself takes to kill a child."""
+EVERY_MPM = True
+BOUND_S = 20.0
+"""httpd waits for its worker threads, and kills a child 10 to 12 s after the stop; that is what
+ends a request that never does.  Threads of the application alone cost the 2.5 s of child.c."""
 GROUPS = {"main": "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/leaving.wsgi",
-          "sub": "WSGIScriptAlias / {apps}/leaving.wsgi application-group=one\n"
-                 "WSGIScriptAlias /two {apps}/leaving.wsgi application-group=two"}
+          "sub": "WSGIScriptAlias /two {apps}/leaving.wsgi application-group=two\n"
+                 "WSGIScriptAlias / {apps}/leaving.wsgi application-group=one"}
 
 
 def site(group):
@@ -70,13 +70,13 @@ def test_atexit_runs(make_server, key, group, how):
 def test_atexit_after_the_threads(make_server, key, group):
     """As at the end of any Python: non-daemon threads are waited for, then atexit runs."""
     made = make_server(site(group))
-    made.get(f"/atexit?key={key}")
     made.get(f"/thread-ends?key={key}")
     leave(made, "stop")
     assert made.notes(key) == ["thread ended", "atexit ran"]
     no_crash(made)
 
 
+@pytest.mark.slow
 @by_group
 @pytest.mark.parametrize("how, target", [
     (how, target) for how in ("stop", "graceful-stop", "restart")
@@ -86,12 +86,11 @@ def test_bounded(make_server, key, group, how, target):
     if how == "restart" and target[:3] in ("/sl", "/sp"):
         pytest.skip("a graceful restart lets a request finish, as long as it takes")
     made = make_server(site(group))
-    made.get(f"/atexit?key={key}2") if "thread" in target else None
+    made.allow_log("AH00045|AH00046|AH00047|AH10292")
     with in_background(made, f"{target}&key={key}"):
         made.wait_notes(key)
         seconds = leave(made, how)
-    assert seconds < BOUND_S + (3 if how == "graceful-stop" else 0)
-    made.allow_log("AH00045|AH00046|AH00047|AH10292")
+    assert seconds < BOUND_S
     no_crash(made)
 
 

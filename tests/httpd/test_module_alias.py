@@ -6,6 +6,8 @@ import pytest
 
 from harness import Site
 
+MPMS = ("event", "worker")
+
 PROBE = (pathlib.Path(__file__).parents[1] / "apps" / "probe.wsgi").read_text()
 SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}

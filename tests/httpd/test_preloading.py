@@ -6,6 +6,7 @@ import pytest
 from harness import Site, eventually
 
 MODES = ("embedded",)
+MPMS = ("event", "worker")
 BOTH = "process-group=%{GLOBAL} application-group="
 SCRIPT = """
 print("imported " + __file__)

@@ -9,6 +9,7 @@ import pytest
 from harness import Site, eventually
 
 MODES = ("embedded",)
+MPMS = ("event", "worker")
 APPLICATION = "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/probe.wsgi\n"
 TWO_CHILDREN = "StartServers 2\nServerLimit 2\nThreadsPerChild 2\nThreadLimit 2\n" \
                "MaxRequestWorkers 4\nMinSpareThreads 1\nMaxSpareThreads 4"

@@ -6,6 +6,8 @@ import pytest
 
 from harness import Site
 
+MPMS = ("event", "worker")
+
 SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
     WSGIScriptAlias /missing {work}/missing.wsgi
