@@ -43,9 +43,14 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config);
  * sent and the value is the HTTP status to answer with. */
 int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x);
 
-/* Load what `target` names before the first request needs it; trouble is logged.
+typedef struct wgw_preload_t {
+    wgw_target_t target;
+    wgw_log_sink_t sink; /* for what is said meanwhile: the log of its virtual host */
+} wgw_preload_t;
+
+/* Load a target before the first request needs it; trouble is logged.
  * Context and blocking as in wgw_bridge_handle(). */
-void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_target_t *target);
+void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload);
 
 /* Take no more requests, and wait until none is inside.
  * Context: any thread, detached. Blocks: until `deadline`.

@@ -21,7 +21,7 @@ typedef struct wgw_embedded_config_t {
     int64_t hash_seed;                /* 0 to 2^32-1, or WGW_SEED_RANDOM */
     const char *const *warnings;      /* as of python -W */
     size_t warning_count;
-    const wgw_target_t *preloads;     /* loaded before the first request needs them */
+    const wgw_preload_t *preloads;    /* loaded before the first request needs them */
     size_t preload_count;
     /* Called once by run(): the interpreter serves (bridge), or could not be made (NULL, after
      * the reason was logged). */

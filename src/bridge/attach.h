@@ -32,6 +32,7 @@ struct wgw_interp_t {
     PyInterpreterState *istate;
     wgw_py_state_t *state;
     PyThreadState *keeper;   /* what it was made with: one must be left as long as it lives */
+    pthread_t maker;         /* the thread that made it: the main thread of its `threading` */
     wgw_thread_t *threads;   /* under wgw_bridge_t.lock */
     wgw_interp_t *next;      /* set before publication, then constant */
     bool is_main;

@@ -45,7 +45,11 @@ void wgw_py_op_end(wgw_call_t *call, PyThreadState *tstate);
 
 /* --- log: bridge/log_stream.c ------------------------------------------------- */
 
-/* Write text, line by line, to the log of `call` (NULL: of the process).
+/* Choose where the calling thread's lines go outside of a request; NULL: the process's log.
+ * Borrows: sink, until the next choice. */
+void wgw_log_stream_set_sink(const wgw_log_sink_t *sink);
+
+/* Write text, line by line, to the log of `call` (NULL: of the thread or process).
  * Context: attached; detaches while it writes. */
 void wgw_py_log_text(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level, const char *text,
                      size_t len);

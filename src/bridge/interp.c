@@ -82,6 +82,7 @@ static bool call_set_up(wgw_interp_t *interp)
 /* Make `wsgigw` and sys.path ready in the attached interpreter. */
 static bool set_up(wgw_interp_t *interp)
 {
+    interp->maker = pthread_self();
     interp->istate = PyInterpreterState_Get();
     interp->state = wgw_py_state_import(interp->bridge);
     if (interp->state && call_set_up(interp))
@@ -205,8 +206,7 @@ static void delete_threads(wgw_interp_t *interp)
     }
 }
 
-/* Delete the thread state that an interpreter was made with. The threading module takes it
- * for the main thread's, and would wait for its end before that of all others.
+/* Delete the thread state that an interpreter was made with.
  * Context: attached to the interpreter by another one. */
 static void delete_keeper(wgw_interp_t *interp)
 {
@@ -225,6 +225,21 @@ static bool wind_up(wgw_interp_t *interp)
         PyErr_WriteUnraisable(NULL);
     Py_XDECREF(is_quiet);
     return is_quiet == Py_True;
+}
+
+/* The same for an interpreter that another thread may have made. `threading` takes that one
+ * for its main thread and waits for its thread state to go; where it is the calling thread,
+ * it insists on finding it. */
+static bool wind_up_other(wgw_interp_t *interp)
+{
+    bool is_maker = pthread_equal(interp->maker, pthread_self());
+
+    if (!is_maker)
+        delete_keeper(interp);
+    bool is_quiet = wind_up(interp);
+    if (is_maker)
+        delete_keeper(interp);
+    return is_quiet;
 }
 
 /* End the attached interpreter and attach to the main one again.
@@ -250,8 +265,7 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
         }
         PyThreadState *tstate = PyThreadState_New(i->istate);
         PyThreadState_Swap(tstate);
-        delete_keeper(i);
-        if (wind_up(i)) {
+        if (wind_up_other(i)) {
             delete_threads(i);
             end_interpreter(tstate, main_tstate);
         } else {

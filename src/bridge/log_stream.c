@@ -20,6 +20,14 @@ static __thread wgw_buffer_t line_here;
 static pthread_key_t line_key;
 static pthread_once_t line_key_once = PTHREAD_ONCE_INIT;
 
+/* Where its lines go outside of a request; NULL: the process's log. */
+static __thread const wgw_log_sink_t *sink_here;
+
+void wgw_log_stream_set_sink(const wgw_log_sink_t *sink)
+{
+    sink_here = sink;
+}
+
 /* --- writing ------------------------------------------------------------------------ */
 
 /* Hand one line, which may hold NUL, to a sink, which takes text without. */
@@ -48,11 +56,12 @@ static void write_line(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t leve
 {
     if (len && text[len - 1] == '\r')
         len--;
+    const wgw_log_sink_t *sink = sink_here ? sink_here : &state->bridge->config->sink;
+
     if (call)
         write_text(call->x->ops->log, call->x, level, text, len);
     else
-        write_text(state->bridge->config->sink.write, state->bridge->config->sink.ctx, level, text,
-                   len);
+        write_text(sink->write, sink->ctx, level, text, len);
 }
 
 void wgw_py_log_text(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level, const char *text,

@@ -186,15 +186,18 @@ PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
     return application;
 }
 
-void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_target_t *target)
+void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload)
 {
+    const wgw_target_t *target = &preload->target;
     wgw_deadline_t deadline = wgw_deadline_in_us(60 * 1000000);
     wgw_thread_t *thread;
     int http_status;
 
     if (wgw_bridge_enter(bridge, target->group, deadline, &thread) != 0)
         return;
+    wgw_log_stream_set_sink(&preload->sink);
     Py_XDECREF(wgw_py_script_find(thread->interp->state, target, deadline, &http_status));
+    wgw_log_stream_set_sink(NULL);
     PyEval_SaveThread();
     wgw_bridge_exit(thread);
 }

@@ -8,11 +8,6 @@
 #include "server/config.h"
 #include "server/module.h"
 
-const wgw_alias_t *wgw_alias_of(const request_rec *r)
-{
-    return ap_get_module_config(r->request_config, wgw_module_current());
-}
-
 /* Compare a URL-path with the beginning of a URI; several slashes count as one.
  * Returns: where the rest of the URI begins (at a slash or at its end); NULL no match. */
 static const char *match_prefix(const char *prefix, const char *uri)
@@ -55,8 +50,9 @@ static char *join(apr_pool_t *p, const char *target, const char *rest)
     return apr_psprintf(p, "%.*s/%s", (int)len, target, without_slashes(rest));
 }
 
-/* Returns: the file name a request is mapped to; NULL when the alias does not match. */
-static char *match_alias(request_rec *r, const wgw_alias_t *alias)
+/* Returns: the file name a request is mapped to, and for a module its PATH_INFO; NULL when the
+ * alias does not match. */
+static char *match_alias(const request_rec *r, const wgw_alias_t *alias, const char **path_info)
 {
     if (alias->regex) {
         ap_regmatch_t groups[AP_MAX_REG_MATCH];
@@ -70,27 +66,64 @@ static char *match_alias(request_rec *r, const wgw_alias_t *alias)
         return NULL;
     if (alias->kind != WGW_ALIAS_MODULE)
         return join(r->pool, alias->target, rest);
-    r->path_info = apr_pstrdup(r->pool, rest);
+    *path_info = rest;
     return apr_pstrcat(r->pool, "wsgi-module:", alias->target, NULL);
+}
+
+/* Find the first alias that matches. Returns: NULL none; else *filename_out, *path_info_out. */
+static wgw_alias_t *find_alias(const request_rec *r, char **filename_out,
+                               const char **path_info_out)
+{
+    const apr_array_header_t *aliases = wgw_server_config(r->server)->aliases;
+
+    *path_info_out = NULL;
+    for (int i = 0; i < aliases->nelts; i++) {
+        wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
+        *filename_out = match_alias(r, alias, path_info_out);
+        if (*filename_out)
+            return alias;
+    }
+    return NULL;
+}
+
+/* mod_dir and others take over what a subrequest has found, but not our note about it: see
+ * whether an alias maps this URL to this file. */
+static const wgw_alias_t *recognise(request_rec *r)
+{
+    const char *path_info;
+    char *filename;
+    const wgw_alias_t *alias = r->filename ? find_alias(r, &filename, &path_info) : NULL;
+    const char *tail = alias && alias->kind != WGW_ALIAS_MODULE && r->path_info ? r->path_info : "";
+    size_t len = alias ? strlen(r->filename) : 0;
+
+    if (!alias || strncmp(filename, r->filename, len) != 0 || strcmp(filename + len, tail) != 0)
+        return NULL;
+    return alias;
+}
+
+const wgw_alias_t *wgw_alias_of(request_rec *r)
+{
+    wgw_alias_t *alias = ap_get_module_config(r->request_config, wgw_module_current());
+
+    return alias ? alias : recognise(r);
 }
 
 int wgw_alias_translate(request_rec *r)
 {
-    const apr_array_header_t *aliases = wgw_server_config(r->server)->aliases;
+    const char *path_info;
+    char *filename;
 
     if (r->uri[0] != '/' && r->uri[0] != '\0')
         return DECLINED;
-    for (int i = 0; i < aliases->nelts; i++) {
-        wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
-        char *filename = match_alias(r, alias);
-        if (!filename)
-            continue;
-        r->filename = filename;
-        r->handler = "wsgi-script";
-        ap_set_module_config(r->request_config, wgw_module_current(), alias);
-        return OK;
-    }
-    return DECLINED;
+    wgw_alias_t *alias = find_alias(r, &filename, &path_info);
+    if (!alias)
+        return DECLINED;
+    r->filename = filename;
+    r->handler = "wsgi-script";
+    if (path_info)
+        r->path_info = apr_pstrdup(r->pool, path_info);
+    ap_set_module_config(r->request_config, wgw_module_current(), alias);
+    return OK;
 }
 
 int wgw_alias_map_to_storage(request_rec *r)

@@ -39,7 +39,7 @@ int wgw_alias_map_to_storage(request_rec *r);
 /* Hook type_checker: keep mod_mime from judging a script by its name. */
 int wgw_alias_type_checker(request_rec *r);
 
-/* The alias that mapped a request, or NULL. */
-const wgw_alias_t *wgw_alias_of(const request_rec *r);
+/* The alias that mapped a request, or NULL. Context: after translate_name. */
+const wgw_alias_t *wgw_alias_of(request_rec *r);
 
 #endif

@@ -22,7 +22,7 @@
 
 enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
 
-typedef enum { IDLE, STARTING, SERVING, FAILED, ENDED } phase_t;
+typedef enum { IDLE, STARTING, SERVING, FAILED } phase_t;
 
 typedef struct {
     server_rec *server;
@@ -34,6 +34,7 @@ typedef struct {
     pthread_cond_t changed;
     phase_t phase;
     bool is_stopping;
+    bool has_ended;            /* the dedicated thread has */
     wgw_deadline_t drain_until;
     wgw_bridge_t *bridge;
     const wgw_embedded_api_t *api;
@@ -89,17 +90,19 @@ static wgw_target_t preload_target(const wgw_alias_t *alias)
 
 static void set_preloads(apr_pool_t *p, child_t *c)
 {
-    apr_array_header_t *targets = apr_array_make(p, 2, sizeof(wgw_target_t));
+    apr_array_header_t *targets = apr_array_make(p, 2, sizeof(wgw_preload_t));
 
-    for (const server_rec *s = c->server; s; s = s->next) {
+    for (server_rec *s = c->server; s; s = s->next) {
         const apr_array_header_t *aliases = wgw_server_config(s)->aliases;
         for (int i = 0; i < aliases->nelts; i++) {
             const wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
             if (alias->server == s && is_preloaded(alias))
-                APR_ARRAY_PUSH(targets, wgw_target_t) = preload_target(alias);
+                APR_ARRAY_PUSH(targets, wgw_preload_t) = (wgw_preload_t){
+                    .target = preload_target(alias), .sink = { log_process, s }
+                };
         }
     }
-    c->config.preloads = (const wgw_target_t *)targets->elts;
+    c->config.preloads = (const wgw_preload_t *)targets->elts;
     c->config.preload_count = (size_t)targets->nelts;
 }
 
@@ -218,7 +221,10 @@ static void *run_thread(void *ctx)
         set_phase(c, FAILED);
     else if (!c->api->run(&c->config))
         exit_without_python(c);
-    set_phase(c, ENDED);
+    pthread_mutex_lock(&c->lock);
+    c->has_ended = true;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
     return NULL;
 }
 
@@ -279,11 +285,11 @@ static bool wait_until_ended(child_t *c, wgw_deadline_t deadline)
     int rc = 0;
 
     pthread_mutex_lock(&c->lock);
-    while (c->phase != ENDED && rc == 0)
+    while (!c->has_ended && rc == 0)
         rc = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &until);
-    bool is_ended = c->phase == ENDED;
+    bool has_ended = c->has_ended;
     pthread_mutex_unlock(&c->lock);
-    return is_ended;
+    return has_ended;
 }
 
 /* At the end of the child. Under prefork this may run in a signal handler on top of a
@@ -392,9 +398,7 @@ int wgw_child_handle(wgw_exchange_t *x)
         wgw_log(&(wgw_log_sink_t){ x->ops->log, x }, WGW_LOG_ERR,
                 WGWNO(0037) "Python has not started within Timeout; the request gets 503");
         return HTTP_SERVICE_UNAVAILABLE;
-    case FAILED:
-        return HTTP_INTERNAL_SERVER_ERROR; /* why was logged when it failed */
     default:
-        return HTTP_SERVICE_UNAVAILABLE;
+        return HTTP_INTERNAL_SERVER_ERROR; /* why was logged when it failed */
     }
 }

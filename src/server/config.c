@@ -29,6 +29,7 @@ void *wgw_server_config_create(apr_pool_t *p, server_rec *s)
 
     (void)s;
     conf->aliases = apr_array_make(p, 4, sizeof(void *));
+    conf->dir_groups = apr_array_make(p, 2, sizeof(const char *));
     wgw_options_unset(WGW_IN_SERVER, conf);
     return conf;
 }

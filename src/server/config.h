@@ -24,6 +24,7 @@ typedef struct wgw_dir_config_t {
 
 typedef struct wgw_server_config_t {
     apr_array_header_t *aliases;     /* of wgw_alias_t *, in the order of the file */
+    apr_array_header_t *dir_groups;  /* of const char *: WSGIApplicationGroup in directories */
     const char *embedded_library;    /* the rest: server level only */
     const char *python_home;
     const char *python_path;         /* folders, ':' between */

@@ -121,18 +121,28 @@ static const char *static_group(apr_pool_t *p, const wgw_alias_t *alias)
     return apr_pstrcat(p, server, "|", strcmp(alias->location, "/") ? alias->location : "", NULL);
 }
 
+/* Take note of one more group that requests may have. Returns: false when it is not the only
+ * one, not known, or the main interpreter's own. */
+static bool is_only(const char **found, const char *group)
+{
+    if (!group || !*group || is_token(group) || (*found && strcmp(*found, group) != 0))
+        return false;
+    *found = group;
+    return true;
+}
+
 const char *wgw_group_find_main(apr_pool_t *p, server_rec *main_server)
 {
     const char *found = NULL;
 
     for (server_rec *s = main_server; s; s = s->next) {
-        apr_array_header_t *aliases = wgw_server_config(s)->aliases;
-        for (int i = 0; i < aliases->nelts; i++) {
-            const char *group = static_group(p, APR_ARRAY_IDX(aliases, i, wgw_alias_t *));
-            if (!group || !*group || (found && strcmp(found, group) != 0))
+        const wgw_server_config_t *conf = wgw_server_config(s);
+        for (int i = 0; i < conf->aliases->nelts; i++)
+            if (!is_only(&found, static_group(p, APR_ARRAY_IDX(conf->aliases, i, wgw_alias_t *))))
                 return NULL;
-            found = group;
-        }
+        for (int i = 0; i < conf->dir_groups->nelts; i++)
+            if (!is_only(&found, APR_ARRAY_IDX(conf->dir_groups, i, const char *)))
+                return NULL;
     }
     return found;
 }

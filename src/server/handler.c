@@ -117,6 +117,8 @@ int wgw_handler(request_rec *r)
 
     if (!is_ours(r))
         return DECLINED;
+    if (r->method_number == M_CONNECT) /* a 2xx answer would promise a tunnel (RFC 9110, 9.3.6) */
+        return HTTP_METHOD_NOT_ALLOWED;
     if ((status = check_script(r)) != OK || (status = check_path_info(r)) != OK ||
         (status = check_body(r, &content_length)) != OK)
         return status;

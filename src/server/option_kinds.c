@@ -53,6 +53,8 @@ static const char *parse_group(cmd_parms *cmd, const wgw_option_t *option, const
     const char *wrong = wgw_group_check(cmd->pool, text);
 
     *(const char **)field = text;
+    if (cmd->path) /* of a directory or location, which only a request can find */
+        APR_ARRAY_PUSH(wgw_server_config(cmd->server)->dir_groups, const char *) = text;
     return wrong ? apr_pstrcat(cmd->pool, option->name, ": ", wrong, NULL) : NULL;
 }
 

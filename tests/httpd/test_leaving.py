@@ -10,9 +10,10 @@ from harness import Site, eventually, processes
 
 MODES = ("embedded",)
 EVERY_MPM = True
-BOUND_S = 20.0
-"""httpd waits for its worker threads, and kills a child 10 to 12 s after the stop; that is what
-ends a request that never does.  Threads of the application alone cost the 2.5 s of child.c."""
+BOUND_S = {"stop": 10.0, "restart": 10.0, "graceful-stop": 20.0}
+"""Threads and requests of the application cost the 2.5 s of child.c and httpd's pauses.  At
+graceful-stop a request that never ends is waited for: GracefulShutdownTimeout, here 3 s, and then
+the 10 to 12 s after which httpd itself kills a child."""
 GROUPS = {"main": "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/leaving.wsgi",
           "sub": "WSGIScriptAlias /two {apps}/leaving.wsgi application-group=two\n"
                  "WSGIScriptAlias / {apps}/leaving.wsgi application-group=one"}
@@ -62,7 +63,7 @@ def test_atexit_runs(make_server, key, group, how):
     seconds = leave(made, how)
     assert made.notes(key) == ["atexit ran"]
     assert not made.log.find("WGW0033"), "an idle interpreter ends in order"
-    assert seconds < BOUND_S
+    assert seconds < BOUND_S[how]
     no_crash(made)
 
 
@@ -90,7 +91,7 @@ def test_bounded(make_server, key, group, how, target):
     with in_background(made, f"{target}&key={key}"):
         made.wait_notes(key)
         seconds = leave(made, how)
-    assert seconds < BOUND_S
+    assert seconds < BOUND_S[how]
     no_crash(made)
 
 
@@ -136,7 +137,7 @@ def test_stop_while_python_starts(make_server, key):
         time.sleep(0.02)
     begin = time.monotonic()
     made.stop()
-    assert time.monotonic() - begin < BOUND_S
+    assert time.monotonic() - begin < BOUND_S["stop"]
     no_crash(made)
 
 
@@ -148,13 +149,14 @@ def test_stop_during_a_slow_import(make_server, key):
                     "import time\ntime.sleep(60)\n")
     made.start()
     made.wait_notes(key)
-    assert leave(made, "stop") < BOUND_S
+    assert leave(made, "stop") < BOUND_S["stop"]
     no_crash(made)
 
 
 def test_requests_at_the_moment_of_the_stop(make_server):
     """Answers come whole or the connection ends; nothing crashes."""
     made = make_server(site("sub"))
+    made.allow_log("AH00468")  # event closes the sockets of its workers under their hands
     wrong = []
 
     def ask():
