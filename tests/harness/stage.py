@@ -48,7 +48,7 @@ def load_lines() -> str:
 def ask_make() -> str:
     """Return what the build tree says of how to load the module."""
     folder = os.environ.get("WGW_BUILDDIR") or system.REPOSITORY
-    done = subprocess.run(["make", "-s", "-C", str(folder), "print-loadmodule"],
+    done = subprocess.run(["make", "-s", "--no-print-directory", "-C", str(folder), "print-loadmodule"],
                           text=True, capture_output=True, check=False)
     if done.returncode != 0 or "LoadModule" not in done.stdout:
         raise RuntimeError(f"make print-loadmodule in {folder} failed: "
