@@ -28,7 +28,8 @@ static void register_hooks(void)
 
     ap_hook_check_config(wgw_parent_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wgw_parent_post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(wgw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* First: its cleanup, which may have to end the process, then comes after all others. */
+    ap_hook_child_init(wgw_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
     ap_hook_child_stopping(wgw_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
@@ -40,15 +41,13 @@ static void register_hooks(void)
 
 static void register_wsgigw_hooks(apr_pool_t *p)
 {
-    (void)p;
-    wgw_module_set_current(&wsgigw_module);
+    wgw_module_set_current(&wsgigw_module, p);
     register_hooks();
 }
 
 static void register_wsgi_hooks(apr_pool_t *p)
 {
-    (void)p;
-    wgw_module_set_current(&wsgi_module);
+    wgw_module_set_current(&wsgi_module, p);
     register_hooks();
 }
 

@@ -16,10 +16,10 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 
 #define FLAG "On or Off"
 #define NUMBER "a whole number"
-#define STRING "a name"
+#define CALLABLE "a Python name, or %{ENV:variable}"
 #define GROUP "a name or a token"
 #define MAP_HEAD "On, Off or Auto"
-#define FOLDER "a folder, which must exist"
+#define HOME "a folder, which must exist and belong to that Python"
 #define FOLDERS "folders, which must exist, with ':' between them"
 #undef FILE
 #define FILE "a file, which must exist"

@@ -39,8 +39,8 @@ typedef struct wgw_embedded_api_t {
      * Borrows: config, until return. Context: one dedicated thread, once in a process, with
      * all signals blocked. Blocks: as wait_for_stop() says, and then until the application's
      * own threads and exit functions have ended, which is not bounded: the caller bounds it.
-     * Returns: true when the interpreter was ended, or never started; false when it was left
-     * as it is, because something was still inside. */
+     * Returns: true when no thread can run Python any more; false when requests were still
+     * inside at the deadline. */
     bool (*run)(const wgw_embedded_config_t *config);
 
     int (*handle)(wgw_bridge_t *bridge, wgw_exchange_t *x); /* wgw_bridge_handle() */

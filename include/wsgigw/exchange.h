@@ -81,14 +81,9 @@ typedef enum wgw_status_t {
     WGW_ETIMEDOUT, /* it is there but silent */
     WGW_EPROTO,    /* it does not follow the protocol (bad chunk) */
     WGW_ETOOLARGE, /* its body is over the limit */
+    WGW_EUNWANTED, /* the server answers by itself: no more of the body is wanted */
     WGW_EFAILED    /* anything else; was logged by who returned it */
 } wgw_status_t;
-
-/* How the response ends. */
-typedef enum wgw_end_t {
-    WGW_END_COMPLETE,
-    WGW_END_CUT /* shown to the client as cut (DESIGN invariant 4) */
-} wgw_end_t;
 
 typedef struct wgw_exchange_t wgw_exchange_t;
 
@@ -106,20 +101,19 @@ typedef struct wgw_exchange_ops_t {
 
     /* Send spans in one piece. With `is_last` the response is complete and leaves in one
      * piece with its end; otherwise everything is on its way to the client on return.
-     * Borrows: spans until return. Returns: WGW_OK; WGW_EABORTED; WGW_EFAILED. */
+     * Borrows: spans until return. Returns: WGW_OK; WGW_EABORTED; WGW_EUNWANTED; WGW_EFAILED,
+     * the response was cut. */
     wgw_status_t (*write_body)(wgw_exchange_t *x, const wgw_span_t *spans, size_t count,
                                bool is_last);
 
     /* Send `size` bytes of a regular file from `offset`, and then as in write_body.
-     * Owns: fd, in every case. Returns: WGW_OK; WGW_EABORTED; WGW_EFAILED. */
+     * Owns: fd, in every case. Returns: as write_body. */
     wgw_status_t (*send_file)(wgw_exchange_t *x, int fd, int64_t offset, int64_t size,
                               bool is_last);
 
-    /* End a response whose last piece was not sent with `is_last`. */
-    void (*end)(wgw_exchange_t *x, wgw_end_t how);
-
-    /* Tell whether the client is known to have gone. Does not block. */
-    bool (*is_aborted)(wgw_exchange_t *x);
+    /* End a response that has begun, so that the client sees that it is cut (DESIGN
+     * invariant 4). */
+    void (*cut)(wgw_exchange_t *x);
 
     /* Write one line to the log of the request's virtual host. */
     wgw_log_fn *log; /* ctx is the wgw_exchange_t */

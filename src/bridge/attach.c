@@ -134,13 +134,26 @@ static wgw_thread_t *add_thread(wgw_interp_t *interp)
     return thread;
 }
 
-wgw_thread_t *wgw_thread_here(wgw_interp_t *interp)
+static wgw_thread_t *find_thread(const wgw_interp_t *interp)
 {
     wgw_thread_t *thread = threads_here;
 
-    while (thread && (thread->interp != interp || thread->is_busy))
+    while (thread && thread->interp != interp)
         thread = thread->next_here;
-    return thread ? thread : add_thread(interp);
+    return thread;
+}
+
+/* The first thread state of an OS thread is the one that PyGILState_Ensure() takes, and
+ * extensions that call it are to find the main interpreter, which %{GLOBAL} promises them. */
+wgw_thread_t *wgw_thread_here(wgw_interp_t *interp)
+{
+    wgw_thread_t *thread = find_thread(interp);
+
+    if (thread)
+        return thread;
+    if (!threads_here && !interp->is_main && !add_thread(wgw_interp_main(interp->bridge)))
+        return NULL;
+    return add_thread(interp);
 }
 
 /* --- entering ----------------------------------------------------------------- */
@@ -158,7 +171,6 @@ int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t dea
         count_out(bridge);
         return http_status ? http_status : 500;
     }
-    thread->is_busy = true;
     depth_here++;
     PyEval_RestoreThread(thread->tstate);
     *thread_out = thread;
@@ -168,6 +180,5 @@ int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t dea
 void wgw_bridge_exit(wgw_thread_t *thread)
 {
     depth_here--;
-    thread->is_busy = false;
     count_out(thread->interp->bridge);
 }

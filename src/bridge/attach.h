@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "base/buffer.h"
 #include "bridge/python.h"
@@ -19,10 +20,8 @@ typedef struct wgw_thread_t {
     struct wgw_thread_t *next_here;      /* the same OS thread in other interpreters */
     struct wgw_thread_t *next_in_interp; /* under wgw_bridge_t.lock */
     PyObject *memo[WGW_KEY_COUNT];       /* last value per key with WGW_KEY_MEMO, or NULL */
-    wgw_buffer_t head;                   /* text of the response head */
-    wgw_buffer_t body;                   /* a small body, copied to be sent detached */
+    wgw_buffer_t head, body;             /* memory that a call takes and gives back */
     long number;                         /* 1, 2, ...: thread_id in environ */
-    bool is_busy;                        /* in a request; a nested one takes another */
 } wgw_thread_t;
 
 /* One application group. Made once, never freed while the process serves. */
@@ -48,6 +47,7 @@ struct wgw_bridge_t {
     atomic_long active_count;        /* threads inside */
     atomic_bool is_draining;
     atomic_long thread_count;
+    pid_t pid;                       /* of the process that serves: a forked copy must not */
 };
 
 /* Enter: attach the calling thread to the interpreter of `group`, which is made if need be.
@@ -60,7 +60,8 @@ int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t dea
 /* Count the thread out. Context: detached (PyEval_SaveThread) since it entered. */
 void wgw_bridge_exit(wgw_thread_t *thread);
 
-/* The calling thread's record for an interpreter that is not in a request; made if need be.
+/* The calling thread's record for an interpreter; made if need be. A request within another
+ * one of the same thread (a subrequest) uses the same, on top.
  * Context: attached or not. Returns: NULL no memory. */
 wgw_thread_t *wgw_thread_here(wgw_interp_t *interp);
 

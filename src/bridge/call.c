@@ -2,6 +2,7 @@
 #include "bridge/call.h"
 
 #include <time.h>
+#include <unistd.h>
 
 static __thread wgw_call_t *current_call;
 
@@ -40,6 +41,25 @@ static void wait_for_ops(wgw_call_t *call)
     }
 }
 
+/* --- memory that is kept for the thread's next call ------------------------------------------ */
+
+static void take_memory(wgw_buffer_t *own, wgw_buffer_t *kept)
+{
+    *own = *kept;
+    *kept = (wgw_buffer_t){ 0 };
+    wgw_buffer_clear(own, own->size);
+}
+
+/* A call within this one may have given back its own meanwhile. */
+static void give_memory(wgw_buffer_t *own, wgw_buffer_t *kept)
+{
+    enum { KEPT_BYTES = 64 * 1024 };
+
+    wgw_buffer_deinit(kept);
+    *kept = *own;
+    wgw_buffer_clear(kept, KEPT_BYTES);
+}
+
 /* --- begin and end of a call, attached ------------------------------------------------------ */
 
 static int begin(wgw_call_t *call)
@@ -47,8 +67,8 @@ static int begin(wgw_call_t *call)
     call->outer = current_call;
     current_call = call;
     wgw_output_init(&call->out, call->req->is_bodiless);
-    wgw_buffer_clear(&call->thread->body, call->thread->body.size);
-    call->length_declared = -1;
+    take_memory(&call->head.text, &call->thread->head);
+    take_memory(&call->body, &call->thread->body);
     call->input = wgw_py_input_new(call);
     call->errors = wgw_py_errors_new(call);
     call->start_response = wgw_py_start_response_new(call);
@@ -78,12 +98,22 @@ static void fail(wgw_call_t *call, const char *what)
         call->http_status = http_status;
         return;
     }
+    if (call->client)
+        return; /* whoever found that out has ended the response */
     PyThreadState *tstate = wgw_py_op_begin(call);
     wgw_call_cut(call);
     wgw_py_op_end(call, tstate);
 }
 
 /* --- the application's result ------------------------------------------------------------------ */
+
+/* Whether no further block can matter: the client has gone, or one came that was too many. An
+ * application that only yields what it declared is asked to the end, for what it does then. */
+static bool is_over(const wgw_call_t *call)
+{
+    return call->client || call->out.surplus_count > 0 ||
+           (call->out.is_bodiless && call->out.state == WGW_OUT_DONE);
+}
 
 static int send_iterable(wgw_call_t *call, PyObject *result)
 {
@@ -93,7 +123,7 @@ static int send_iterable(wgw_call_t *call, PyObject *result)
 
     if (!iterator)
         return -1;
-    while (rc == 0 && !call->client && (block = PyIter_Next(iterator))) {
+    while (rc == 0 && !is_over(call) && (block = PyIter_Next(iterator))) {
         rc = wgw_py_send_block(call, block);
         Py_DECREF(block);
     }
@@ -135,6 +165,17 @@ static void close_result(wgw_call_t *call, PyObject *result)
     Py_XDECREF(close);
 }
 
+/* The application has forked and its copy came back here: it must not go on in httpd's place,
+ * on httpd's sockets. */
+static void leave_forked_copy(bool is_ok)
+{
+    bool is_exit = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_SystemExit);
+
+    if (PyErr_Occurred() && !is_exit)
+        PyErr_WriteUnraisable(NULL);
+    _exit(is_ok || is_exit ? 0 : 1);
+}
+
 static void run(wgw_call_t *call)
 {
     PyObject *application = wgw_py_script_find(call->state, &call->req->target,
@@ -146,6 +187,8 @@ static void run(wgw_call_t *call)
         ? PyObject_CallFunctionObjArgs(application, environ_dict, call->start_response, NULL) : NULL;
     Py_XDECREF(environ_dict);
     Py_DECREF(application);
+    if (getpid() != call->state->bridge->pid)
+        leave_forked_copy(result != NULL);
 
     if (!result || send_result(call, result) < 0)
         fail(call, WGWNO(0010) "exception in the application");
@@ -171,6 +214,8 @@ int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x)
     PyEval_SaveThread();
     if (call.is_final_pending)
         wgw_call_send_final(&call);
+    give_memory(&call.head.text, &call.thread->head);
+    give_memory(&call.body, &call.thread->body);
     wgw_bridge_exit(call.thread);
     return call.http_status;
 }

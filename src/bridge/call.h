@@ -6,6 +6,14 @@
 #include "bridge/attach.h"
 #include "exchange/output.h"
 
+/* A response head that passed its checks. */
+typedef struct wgw_stored_head_t {
+    wgw_buffer_t text;       /* "reason\0name\0value\0name\0value\0..." */
+    size_t field_count;
+    int status;
+    int64_t length_declared; /* Content-Length, or -1 */
+} wgw_stored_head_t;
+
 typedef struct wgw_call_t {
     wgw_exchange_t *x;
     const wgw_request_t *req;
@@ -14,10 +22,10 @@ typedef struct wgw_call_t {
     struct wgw_call_t *outer;   /* of the same OS thread: a subrequest made while sending */
 
     wgw_output_t out;
-    int status;                 /* of the head that was set */
-    int64_t length_declared;    /* its Content-Length, or -1 */
-    size_t field_count;         /* its fields; the text is in thread->head */
-    bool is_final_pending;      /* thread->body is the whole body, sent after detaching */
+    wgw_stored_head_t head;     /* the one that was set; memory of the thread's */
+    wgw_buffer_t body;          /* a small body, copied; memory of the thread's */
+    bool is_head_leaving;       /* from the first attempt to send it on: not to be replaced */
+    bool is_final_pending;      /* body is the whole body, sent after detaching */
 
     wgw_status_t client;        /* WGW_OK until an operation on the exchange failed */
     wgw_status_t input_fault;   /* why wsgi.input failed, or WGW_OK */

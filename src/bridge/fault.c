@@ -5,7 +5,7 @@ static int status_of(wgw_call_t *call, PyObject *type)
 {
     static const int INPUT_STATUS[] = {
         [WGW_EABORTED] = 400, [WGW_ETIMEDOUT] = 408, [WGW_EPROTO] = 400,
-        [WGW_ETOOLARGE] = 413, [WGW_EFAILED] = 400,
+        [WGW_ETOOLARGE] = 413, [WGW_EUNWANTED] = 500, [WGW_EFAILED] = 400,
     };
 
     if (PyErr_GivenExceptionMatches(type, call->state->request_timeout))

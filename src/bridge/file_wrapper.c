@@ -3,7 +3,9 @@
  * else is read block by block. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "bridge/call.h"
@@ -149,6 +151,14 @@ static int open_same(const char *path, const struct stat *st)
     return -1;
 }
 
+/* Whether a file's content is made when it is read, so that its size says nothing. */
+static bool is_generated(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC;
+}
+
 /* Open the file of a descriptor anew, so that its offset is shared with nobody, and see
  * that it is a regular one. By its name, or by /proc, which a process that has changed its
  * user may not read. Returns: descriptor; -1 it has to be read instead. */
@@ -158,6 +168,8 @@ static int reopen_regular(int fd, const char *path, int64_t *size_out)
     struct stat st;
 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return -1;
+    if (st.st_size == 0 || is_generated(fd))
         return -1;
     *size_out = st.st_size;
     int own = path ? open_same(path, &st) : -1;
@@ -191,14 +203,16 @@ static int open_plain(wgw_call_t *call, PyObject *result, int *fd_out, int64_t *
 /* Owns: fd. Context: attached; out.state is WGW_OUT_HEAD_SET. */
 static int send_descriptor(wgw_call_t *call, int fd, int64_t offset, int64_t available)
 {
-    if (call->length_declared < 0 && !wgw_py_head_add_length(call, available)) {
+    if (call->head.length_declared < 0 && !wgw_py_head_add_length(call, available)) {
         close(fd);
         PyErr_NoMemory();
         return -1;
     }
-    int64_t length = call->length_declared < available ? call->length_declared : available;
+    int64_t declared = call->head.length_declared;
+    int64_t length = declared < available ? declared : available;
     length = (int64_t)wgw_output_admit(&call->out, (size_t)length);
     bool is_whole = !wgw_output_is_short(&call->out);
+    call->is_head_leaving = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
     wgw_status_t status = wgw_call_send_head(call);
     if (status || call->out.is_bodiless)

@@ -12,6 +12,7 @@ typedef struct {
     wgw_buffer_t ahead; /* read from the exchange, not yet by the application */
     size_t ahead_pos;
     bool is_at_end;
+    bool is_reading;    /* a thread is detached in a read; the state is that one's */
     wgw_status_t fault; /* sticky */
 } input_t;
 
@@ -24,6 +25,7 @@ static int raise_fault(wgw_status_t fault)
         [WGW_ETIMEDOUT] = "the client has stopped sending the request body",
         [WGW_EPROTO] = "the request body is malformed",
         [WGW_ETOOLARGE] = "the request body is larger than the server's limit",
+        [WGW_EUNWANTED] = "the request body was dropped when the response was complete",
         [WGW_EFAILED] = "the request body could not be read",
     };
 
@@ -33,9 +35,11 @@ static int raise_fault(wgw_status_t fault)
 
 static int check_open(input_t *self)
 {
-    if (self->call)
+    if (self->call && !self->is_reading)
         return 0;
-    PyErr_SetString(PyExc_RuntimeError, "wsgi.input was used after its request had ended");
+    PyErr_SetString(PyExc_RuntimeError,
+                    self->call ? "wsgi.input is being read by another thread"
+                               : "wsgi.input was used after its request had ended");
     return -1;
 }
 
@@ -50,9 +54,11 @@ static int read_some(input_t *self, char *buf, size_t size, size_t *len_out)
     if (self->is_at_end || size == 0)
         return 0;
     wgw_call_t *call = self->call;
+    self->is_reading = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
     wgw_status_t status = call->x->ops->read_body(call->x, buf, size, len_out);
     wgw_py_op_end(call, tstate);
+    self->is_reading = false;
     if (status) {
         self->fault = call->input_fault = status;
         return raise_fault(status);
@@ -254,7 +260,7 @@ static PyObject *input_readlines(PyObject *object, PyObject *args)
 
 static PyObject *input_next(PyObject *object)
 {
-    PyObject *line = read_line((input_t *)object, -1);
+    PyObject *line = check_open((input_t *)object) < 0 ? NULL : read_line((input_t *)object, -1);
 
     if (line && PyBytes_Size(line) == 0)
         Py_CLEAR(line); /* NULL without an exception: the iteration ends */
@@ -318,6 +324,7 @@ PyObject *wgw_py_input_new(wgw_call_t *call)
     self->ahead = (wgw_buffer_t){ 0 };
     self->ahead_pos = 0;
     self->is_at_end = call->req->content_length == 0;
+    self->is_reading = false;
     self->fault = WGW_OK;
     return (PyObject *)self;
 }

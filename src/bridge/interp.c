@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static wgw_interp_t *lookup(wgw_bridge_t *bridge, const char *group)
 {
@@ -17,6 +18,11 @@ static wgw_interp_t *lookup(wgw_bridge_t *bridge, const char *group)
         if (strcmp(i->group, group) == 0)
             return i;
     return NULL;
+}
+
+wgw_interp_t *wgw_interp_main(wgw_bridge_t *bridge)
+{
+    return lookup(bridge, "");
 }
 
 static wgw_interp_t *interp_new(wgw_bridge_t *bridge, const char *group)
@@ -95,7 +101,7 @@ static bool set_up(wgw_interp_t *interp)
 static wgw_interp_t *make(wgw_bridge_t *bridge, const char *group)
 {
     wgw_interp_t *interp = interp_new(bridge, group);
-    wgw_thread_t *main_thread = wgw_thread_here(lookup(bridge, ""));
+    wgw_thread_t *main_thread = wgw_thread_here(wgw_interp_main(bridge));
 
     if (!interp || !main_thread) {
         interp_free(interp);
@@ -131,8 +137,10 @@ static wgw_interp_t *find_or_make(wgw_bridge_t *bridge, const char *group)
     }
     interp = make(bridge, group);
     if (interp)
-        wgw_log(sink, WGW_LOG_INFO, WGWNO(0004) "interpreter for application group '%s' started",
-                group);
+        wgw_log(sink, interp->state ? WGW_LOG_INFO : WGW_LOG_ERR,
+                WGWNO(0004) "interpreter for application group '%s' %s", group,
+                interp->state ? "started" : "could not be set up, see the lines before; its "
+                                            "requests get 500");
     else
         wgw_log(sink, WGW_LOG_ERR,
                 WGWNO(0005) "no interpreter could be made for application group '%s' "
@@ -172,6 +180,7 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
     if (!bridge)
         return NULL;
     bridge->config = config;
+    bridge->pid = getpid();
     pthread_mutex_init(&bridge->making, NULL);
     pthread_mutex_init(&bridge->lock, NULL);
     pthread_cond_init(&bridge->idle, NULL);
@@ -217,9 +226,10 @@ static void delete_keeper(wgw_interp_t *interp)
 
 /* Let `atexit` and threading of the attached interpreter finish.
  * Returns: false when threads of the application are left. */
-static bool wind_up(wgw_interp_t *interp)
+static bool wind_up(wgw_interp_t *interp, bool ends_anyway)
 {
-    PyObject *is_quiet = wgw_py_helper(interp->state, "_wind_up", NULL);
+    PyObject *is_quiet = wgw_py_helper(interp->state, "_wind_up",
+                                       ends_anyway ? Py_True : Py_False, NULL);
 
     if (!is_quiet)
         PyErr_WriteUnraisable(NULL);
@@ -236,7 +246,7 @@ static bool wind_up_other(wgw_interp_t *interp)
 
     if (!is_maker)
         delete_keeper(interp);
-    bool is_quiet = wind_up(interp);
+    bool is_quiet = wind_up(interp, false);
     if (is_maker)
         delete_keeper(interp);
     return is_quiet;
@@ -259,10 +269,8 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
     bool is_quiet = true;
 
     for (wgw_interp_t *i = atomic_load(&bridge->interps); i; i = i->next) {
-        if (i->is_main || !i->state) {
-            is_quiet = is_quiet && (!i->state || wind_up(i));
+        if (i->is_main || !i->state)
             continue;
-        }
         PyThreadState *tstate = PyThreadState_New(i->istate);
         PyThreadState_Swap(tstate);
         if (wind_up_other(i)) {
@@ -273,5 +281,8 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
             PyThreadState_Swap(main_tstate);
         }
     }
+    wgw_interp_t *main_interp = wgw_interp_main(bridge);
+    if (main_interp->state && !wind_up(main_interp, is_quiet))
+        is_quiet = false;
     return is_quiet;
 }

@@ -12,18 +12,20 @@ enum { COPIED_BYTES = 64 * 1024 }; /* up to here copying is cheaper than attachi
 
 wgw_status_t wgw_call_send_head(wgw_call_t *call)
 {
-    const char *text = call->thread->head.data;
+    const wgw_stored_head_t *stored = &call->head;
+    const char *text = stored->text.data;
     wgw_field_t small[32];
     wgw_field_t *fields = small;
-    wgw_head_t head = { .status = call->status, .reason = text, .field_count = call->field_count };
+    wgw_head_t head = { .status = stored->status, .reason = text,
+                        .field_count = stored->field_count };
 
-    if (call->field_count > sizeof small / sizeof *small)
-        fields = malloc(call->field_count * sizeof *fields);
+    if (stored->field_count > sizeof small / sizeof *small)
+        fields = malloc(stored->field_count * sizeof *fields);
     if (!fields) {
         call->http_status = 500;
         return WGW_EFAILED;
     }
-    for (size_t i = 0; i < call->field_count; i++) {
+    for (size_t i = 0; i < stored->field_count; i++) {
         fields[i].name = text += strlen(text) + 1;
         fields[i].value = text += strlen(text) + 1;
     }
@@ -54,20 +56,19 @@ static wgw_status_t send_spans(wgw_call_t *call, const wgw_span_t *spans, size_t
 
 void wgw_call_send_final(wgw_call_t *call)
 {
-    wgw_span_t span = { call->thread->body.data, call->thread->body.len };
+    wgw_span_t span = { call->body.data, call->body.len };
     bool is_whole = !wgw_output_is_short(&call->out);
 
     send_spans(call, &span, span.len ? 1 : 0, is_whole);
     if (!is_whole)
         wgw_call_cut(call);
-    wgw_buffer_clear(&call->thread->body, COPIED_BYTES);
 }
 
 void wgw_call_cut(wgw_call_t *call)
 {
     if (!wgw_output_transit(&call->out, WGW_EV_FAIL))
         return;
-    call->x->ops->end(call->x, WGW_END_CUT);
+    call->x->ops->cut(call->x);
 }
 
 /* --- checks, attached ---------------------------------------------------------------------- */
@@ -112,15 +113,16 @@ int wgw_py_send_block(wgw_call_t *call, PyObject *block)
 {
     if (check_block(call, block) < 0)
         return -1;
-    if (call->client)
+    if (call->client || call->out.state == WGW_OUT_DONE || PyBytes_Size(block) == 0) {
+        wgw_output_admit(&call->out, (size_t)PyBytes_Size(block)); /* counts a surplus */
         return 0;
+    }
     size_t len = wgw_output_admit(&call->out, (size_t)PyBytes_Size(block));
-    if (len == 0)
-        return 0; /* empty, surplus, or a response without a body */
     wgw_span_t span = { PyBytes_AsString(block), len };
-    bool is_last = wgw_output_is_full(&call->out);
+    bool is_last = call->out.is_bodiless || wgw_output_is_full(&call->out);
+    call->is_head_leaving = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
-    send_spans(call, &span, 1, is_last);
+    send_spans(call, &span, len ? 1 : 0, is_last);
     wgw_py_op_end(call, tstate);
     return 0;
 }
@@ -137,6 +139,7 @@ int wgw_py_send_end(wgw_call_t *call)
         return 0;
     if (wgw_output_is_short(&call->out))
         report_short(call);
+    call->is_head_leaving = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
     wgw_call_send_final(call);
     wgw_py_op_end(call, tstate);
@@ -164,9 +167,8 @@ static Py_ssize_t measure(wgw_call_t *call, PyObject *blocks, Py_ssize_t count)
 
 static int copy_blocks(wgw_call_t *call, PyObject *blocks, Py_ssize_t count)
 {
-    wgw_buffer_t *body = &call->thread->body;
+    wgw_buffer_t *body = &call->body;
 
-    wgw_buffer_clear(body, COPIED_BYTES);
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *block = PySequence_GetItem(blocks, i);
         if (!block)
@@ -199,6 +201,7 @@ static int send_held(wgw_call_t *call, PyObject *held, Py_ssize_t count)
         spans[i].len = wgw_output_admit(&call->out, (size_t)PyBytes_Size(block));
     }
     bool is_whole = !wgw_output_is_short(&call->out);
+    call->is_head_leaving = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
     send_spans(call, spans, (size_t)count, is_whole);
     wgw_py_op_end(call, tstate);

@@ -17,20 +17,18 @@ static int raise_head_fault(wgw_head_fault_t fault, PyObject *culprit)
     return -1;
 }
 
-/* --- storing a head: "reason\0name\0value\0name\0value\0..." in thread->head -------------- */
+/* --- checking and storing a head ------------------------------------------------------------ */
 
-static int store(wgw_call_t *call, const char *text, size_t len)
+static int store(wgw_stored_head_t *head, const char *text, size_t len)
 {
-    wgw_buffer_t *head = &call->thread->head;
-
-    wgw_buffer_append(head, text, len);
-    if (wgw_buffer_append(head, "", 1))
+    wgw_buffer_append(&head->text, text, len);
+    if (wgw_buffer_append(&head->text, "", 1))
         return 0;
     PyErr_NoMemory();
     return -1;
 }
 
-static int set_status(wgw_call_t *call, PyObject *status)
+static int set_status(wgw_stored_head_t *head, PyObject *status)
 {
     PyObject *owner;
     const char *text, *reason;
@@ -38,21 +36,21 @@ static int set_status(wgw_call_t *call, PyObject *status)
 
     if (wgw_py_latin1(status, "status", &text, &len, &owner) < 0)
         return -1;
-    wgw_head_fault_t fault = wgw_head_check_status(text, len, &call->status, &reason);
+    wgw_head_fault_t fault = wgw_head_check_status(text, len, &head->status, &reason);
     int rc = fault ? raise_head_fault(fault, status)
-                   : store(call, reason, (size_t)(text + len - reason));
+                   : store(head, reason, (size_t)(text + len - reason));
     Py_XDECREF(owner);
     return rc;
 }
 
-static int set_length(wgw_call_t *call, const char *value, size_t len, PyObject *object)
+static int set_length(wgw_stored_head_t *head, const char *value, size_t len, PyObject *object)
 {
     int64_t length;
     wgw_head_fault_t fault = wgw_head_parse_length(value, len, &length);
 
-    if (fault || call->length_declared >= 0) /* a second one is wrong even if it is the same */
+    if (fault || head->length_declared >= 0) /* a second one is wrong even if it is the same */
         return raise_head_fault(WGW_HEAD_LENGTH_FORM, object);
-    call->length_declared = length;
+    head->length_declared = length;
     return 0;
 }
 
@@ -61,8 +59,8 @@ static bool is_length(const char *name, size_t len)
     return len == 14 && strncasecmp(name, "Content-Length", 14) == 0;
 }
 
-static int store_field(wgw_call_t *call, const char *name, size_t name_len, const char *value,
-                       size_t value_len, PyObject *value_object)
+static int store_field(wgw_call_t *call, wgw_stored_head_t *head, const char *name, size_t name_len,
+                       const char *value, size_t value_len, PyObject *value_object)
 {
     if (wgw_head_is_hop_by_hop(name, name_len)) {
         wgw_py_log(call->state, call, WGW_LOG_WARN,
@@ -70,11 +68,11 @@ static int store_field(wgw_call_t *call, const char *name, size_t name_len, cons
                    "which is the server's (PEP 3333)", (int)name_len, name);
         return 0;
     }
-    if (is_length(name, name_len) && set_length(call, value, value_len, value_object) < 0)
+    if (is_length(name, name_len) && set_length(head, value, value_len, value_object) < 0)
         return -1;
-    if (store(call, name, name_len) < 0 || store(call, value, value_len) < 0)
+    if (store(head, name, name_len) < 0 || store(head, value, value_len) < 0)
         return -1;
-    call->field_count++;
+    head->field_count++;
     return 0;
 }
 
@@ -86,7 +84,8 @@ static int check_field(wgw_head_fault_t name_fault, PyObject *name, wgw_head_fau
     return value_fault ? raise_head_fault(value_fault, value) : 0;
 }
 
-static int add_field(wgw_call_t *call, PyObject *name_object, PyObject *value_object)
+static int add_field(wgw_call_t *call, wgw_stored_head_t *head, PyObject *name_object,
+                     PyObject *value_object)
 {
     PyObject *name_owner = NULL, *value_owner = NULL;
     const char *name, *value;
@@ -97,19 +96,19 @@ static int add_field(wgw_call_t *call, PyObject *name_object, PyObject *value_ob
         wgw_py_latin1(value_object, "header value", &value, &value_len, &value_owner) == 0 &&
         check_field(wgw_head_check_name(name, name_len), name_object,
                     wgw_head_check_value(value, value_len), value_object) == 0)
-        rc = store_field(call, name, name_len, value, value_len, value_object);
+        rc = store_field(call, head, name, name_len, value, value_len, value_object);
     Py_XDECREF(name_owner);
     Py_XDECREF(value_owner);
     return rc;
 }
 
-static int set_fields(wgw_call_t *call, PyObject *headers)
+static int set_fields(wgw_call_t *call, wgw_stored_head_t *head, PyObject *headers)
 {
     for (Py_ssize_t i = 0; i < PyList_Size(headers); i++) {
         PyObject *item = Py_NewRef(PyList_GetItem(headers, i));
         int rc = -1;
         if (PyTuple_Check(item) && PyTuple_Size(item) == 2)
-            rc = add_field(call, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
+            rc = add_field(call, head, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
         else
             PyErr_Format(PyExc_TypeError, "response header %R is not a tuple (name, value)", item);
         Py_DECREF(item);
@@ -119,20 +118,34 @@ static int set_fields(wgw_call_t *call, PyObject *headers)
     return 0;
 }
 
+/* Check a head, and let it take the place of the one that was set, if any, only when it is
+ * right and nothing has begun to leave meanwhile (a check may detach to log). */
 static int set_head(wgw_call_t *call, PyObject *status, PyObject *headers)
 {
-    wgw_buffer_clear(&call->thread->head, 16 * 1024);
-    call->field_count = 0;
-    call->length_declared = -1;
-    call->out.state = WGW_OUT_EMPTY; /* a head that fails its checks does not count as set */
+    wgw_stored_head_t head = { .length_declared = -1 };
+
     if (!PyList_Check(headers)) {
         PyErr_Format(PyExc_TypeError, "response headers must be a list of tuples, not %S",
                      (PyObject *)Py_TYPE(headers));
         return -1;
     }
-    if (set_status(call, status) < 0 || set_fields(call, headers) < 0)
+    if (call->out.state == WGW_OUT_EMPTY) { /* the memory of the thread's last head */
+        head.text = call->head.text;
+        call->head.text = (wgw_buffer_t){ 0 };
+        wgw_buffer_clear(&head.text, head.text.size);
+    }
+    int rc = set_status(&head, status) < 0 || set_fields(call, &head, headers) < 0 ? -1 : 0;
+    if (rc == 0 && call->is_head_leaving) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread has begun to send the response");
+        rc = -1;
+    }
+    if (rc < 0) {
+        wgw_buffer_deinit(&head.text);
         return -1;
-    wgw_output_set_head(&call->out, call->status, call->length_declared);
+    }
+    wgw_buffer_deinit(&call->head.text);
+    call->head = head;
+    wgw_output_set_head(&call->out, head.status, head.length_declared);
     wgw_output_transit(&call->out, WGW_EV_HEAD);
     return 0;
 }
@@ -140,15 +153,15 @@ static int set_head(wgw_call_t *call, PyObject *status, PyObject *headers)
 bool wgw_py_head_add_length(wgw_call_t *call, int64_t length)
 {
     char value[24];
-    wgw_buffer_t *head = &call->thread->head;
+    wgw_stored_head_t *head = &call->head;
 
     int len = PyOS_snprintf(value, sizeof value, "%lld", (long long)length);
-    wgw_buffer_append(head, "Content-Length", 15);
-    if (!wgw_buffer_append(head, value, (size_t)len + 1))
+    wgw_buffer_append(&head->text, "Content-Length", 15);
+    if (!wgw_buffer_append(&head->text, value, (size_t)len + 1))
         return false;
-    call->field_count++;
-    call->length_declared = length;
-    wgw_output_set_head(&call->out, call->status, length);
+    head->field_count++;
+    head->length_declared = length;
+    wgw_output_set_head(&call->out, head->status, length);
     return true;
 }
 
@@ -164,7 +177,7 @@ static PyObject *call_write(PyObject *object, PyObject *block)
     }
     if (wgw_py_send_block(call, block) < 0)
         return NULL;
-    if (call->client) {
+    if (call->client && call->client != WGW_EUNWANTED) {
         PyErr_SetString(PyExc_OSError, "the client has gone");
         return NULL;
     }
@@ -179,11 +192,18 @@ static PyMethodDef write_method = {
 
 /* --- start_response() --------------------------------------------------------------------------- */
 
-static PyObject *reraise(PyObject *exc_info)
+/* Raise what exc_info holds, which is whatever the application put there: outside of an
+ * except block sys.exc_info() is (None, None, None). */
+static int reraise(PyObject *exc_info)
 {
-    PyErr_Restore(Py_NewRef(PyTuple_GetItem(exc_info, 0)), Py_NewRef(PyTuple_GetItem(exc_info, 1)),
-                  Py_NewRef(PyTuple_GetItem(exc_info, 2)));
-    return NULL;
+    PyObject *value = PyTuple_GetItem(exc_info, 1);
+
+    if (PyExceptionInstance_Check(value))
+        PyErr_SetObject((PyObject *)Py_TYPE(value), value); /* it has its traceback with it */
+    else
+        PyErr_SetString(PyExc_RuntimeError, "start_response() was called with exc_info after the "
+                                            "response had begun");
+    return -1;
 }
 
 /* Whether a head may be set now. Returns: 0; -1 with an exception set. */
@@ -199,9 +219,7 @@ static int check_order(wgw_call_t *call, PyObject *exc_info)
             PyErr_SetString(PyExc_TypeError, "exc_info must be a tuple as of sys.exc_info()");
             return -1;
         }
-        if (call->out.state >= WGW_OUT_BODY)
-            reraise(exc_info);
-        return call->out.state >= WGW_OUT_BODY ? -1 : 0;
+        return call->is_head_leaving ? reraise(exc_info) : 0;
     }
     if (call->out.state == WGW_OUT_EMPTY)
         return 0;

@@ -14,6 +14,7 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -63,6 +64,63 @@ def _level_of(levelno):
     return _DEBUG
 
 
+# --- sys.stdout and sys.stderr ---------------------------------------------------
+
+
+class _StandardStream(io.TextIOBase):
+    """Text stream into the error log, with what programs expect of sys.stdout."""
+
+    encoding, errors, mode, line_buffering = "utf-8", "backslashreplace", "w", True
+
+    def __init__(self, name):
+        self.name = name
+        self._stream = _wsgigw.log_stream(_ERR)
+        self.buffer = _StandardBuffer(self)
+
+    def write(self, text):
+        return self._stream.write(text)
+
+    def flush(self):
+        self._stream.flush()
+
+    def close(self):
+        """Do nothing: the log stays open."""
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        """Return httpd's own standard error, for faulthandler and child processes."""
+        return 2
+
+    def reconfigure(self, **options):
+        """Do nothing: encoding and buffering are the log's."""
+
+
+class _StandardBuffer(io.BufferedIOBase):
+    """The bytes below a _StandardStream."""
+
+    def __init__(self, text):
+        self._text = text
+        self.name, self.mode, self.raw = text.name, "wb", self
+
+    def write(self, data):
+        self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+    def flush(self):
+        self._text.flush()
+
+    def close(self):
+        """Do nothing: the log stays open."""
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._text.fileno()
+
+
 # --- setting up and winding up an interpreter ---------------------------------
 
 
@@ -71,10 +129,19 @@ def _set_up(process, group, folders):
     global process_group, application_group
     process_group, application_group = process, group
     sys.argv[:] = ["mod_wsgi"]
-    sys.stdout = sys.__stdout__ = _wsgigw.log_stream(_ERR)
-    sys.stderr = sys.__stderr__ = _wsgigw.log_stream(_ERR)
+    sys.stdout = sys.__stdout__ = _StandardStream("<stdout>")
+    sys.stderr = sys.__stderr__ = _StandardStream("<stderr>")
     warnings.showwarning = _show_warning
+    if not process:
+        signal.signal = _ignore_signal
     _add_folders(folders)
+
+
+def _ignore_signal(signalnum, handler):
+    """In embedded mode signals are httpd's. Takes the place of signal.signal()."""
+    _log(_INFO, f"WGW0018: signal.signal({signalnum}) is ignored: in embedded mode signals are "
+                f"httpd's; called from\n{''.join(traceback.format_stack(sys._getframe(1)))}")
+    return signal.getsignal(signalnum)
 
 
 def _add_folders(folders):
@@ -100,14 +167,18 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
         file.write(text)
 
 
-def _wind_up():
-    """Let threads and atexit finish. True when no thread of the application is left."""
+def _wind_up(ends_anyway):
+    """Let threads and atexit finish, as at the end of any Python.
+
+    True when the interpreter may be ended: no thread is left in it, or it is the
+    main one (`ends_anyway`), which stops its daemon threads by itself.
+    """
     import _thread
     import atexit
 
     threading._shutdown()
-    if _thread._count() == 0:
-        return True
+    if ends_anyway or _thread._count() == 0:
+        return True  # ending it runs atexit
     atexit._run_exitfuncs()
     return False
 
@@ -148,10 +219,10 @@ class _Failure:
         self.summary = "".join(traceback.format_exception_only(type(exception), exception)).strip()
         self.files = {path: _identity(path) for path in files}
         self.http_status = http_status
-        self.first = before.first if before else self.summary
-        self.delay = min(before.delay * 2, _LONGEST_DELAY) if before else _FIRST_DELAY
+        is_same = before is not None and before.files == self.files
+        self.first = before.first if is_same else self.summary
+        self.delay = min(before.delay * 2, _LONGEST_DELAY) if is_same else _FIRST_DELAY
         self.retry_at = time.monotonic() + self.delay
-        self.missing = set()
 
     def is_due(self):
         """True after the back-off, or when a file that took part has changed."""
@@ -190,7 +261,7 @@ def _load(script, seen, wait):
                    "this one waited as long as Timeout allows and gets 503")
         raise _Refused(503)
     try:
-        if script.namespace is not None and seen in (None, _loaded_identity(script)):
+        if script.namespace is not None and (seen is None or _is_loaded(script)):
             return  # another thread has done it meanwhile
         if script.failure is None or script.failure.is_due():
             _try_load(script)
@@ -198,6 +269,11 @@ def _load(script, seen, wait):
             raise _Refused(script.failure.http_status)
     finally:
         script.lock.release()
+
+
+def _is_loaded(script):
+    """True when the file is now what was loaded; what the request saw of it may be older."""
+    return _identity(script.key) == _loaded_identity(script)
 
 
 def _loaded_identity(script):
@@ -272,14 +348,15 @@ def _is_forbidden(script, exception):
 def _files_of(script, exception):
     """The files whose change may mend it: the script, and what the traceback names."""
     files = {_shown(script)} if not script.key.startswith("module:") else set()
-    cause = exception
-    while cause is not None:
+    seen, cause = set(), exception
+    while cause is not None and id(cause) not in seen:  # a chain may be a ring
+        seen.add(id(cause))
         files.update(frame.f_code.co_filename
                      for frame, _ in traceback.walk_tb(cause.__traceback__))
-        if isinstance(cause, SyntaxError) and cause.filename:
+        if isinstance(cause, SyntaxError):
             files.add(cause.filename)
         cause = cause.__cause__ or cause.__context__
-    return {path for path in files if os.path.isabs(path)}
+    return {path for path in files if isinstance(path, str) and os.path.isabs(path)}
 
 
 def _log_failure(script, failure, exception):

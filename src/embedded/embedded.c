@@ -104,16 +104,15 @@ static void preload(wgw_bridge_t *bridge, const wgw_embedded_config_t *config)
         wgw_bridge_preload(bridge, &config->preloads[i]);
 }
 
+/* Where a daemon thread of a sub-interpreter is left, the interpreter is not ended, but kept
+ * attached for ever: no other thread can run Python any more while the process exits. */
 static bool stop(wgw_bridge_t *bridge, PyThreadState *tstate, wgw_deadline_t deadline)
 {
     if (!wgw_bridge_drain(bridge, deadline))
         return false;
     PyEval_RestoreThread(tstate);
-    if (!wgw_bridge_end_interpreters(bridge)) {
-        PyEval_SaveThread();
-        return false;
-    }
-    Py_FinalizeEx();
+    if (wgw_bridge_end_interpreters(bridge))
+        Py_FinalizeEx();
     return true;
 }
 

@@ -108,5 +108,5 @@ bool wgw_head_is_hop_by_hop(const char *name, size_t len)
 
 bool wgw_head_is_bodiless(int status)
 {
-    return status < 200 || status == 204 || status == 304;
+    return status < 200 || status == 204 || status == 205 || status == 304;
 }

@@ -39,7 +39,7 @@ wgw_head_fault_t wgw_head_parse_length(const char *value, size_t len, int64_t *l
  * "Other HTTP Features"; RFC 9110, 7.6.1). `name` is compared without case. */
 bool wgw_head_is_hop_by_hop(const char *name, size_t len);
 
-/* Tell whether a response with this status has no body (RFC 9110, 6.4.1). */
+/* Tell whether a response with this status has no body (RFC 9110, 6.4.1 and 15.3.6). */
 bool wgw_head_is_bodiless(int status);
 
 #endif

@@ -130,6 +130,8 @@ int wgw_alias_map_to_storage(request_rec *r)
 {
     const wgw_alias_t *alias = wgw_alias_of(r);
 
+    if (r->method_number == M_TRACE)
+        return DECLINED; /* core answers it, as TraceEnable says */
     return alias && alias->kind == WGW_ALIAS_MODULE ? OK : DECLINED;
 }
 

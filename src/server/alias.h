@@ -30,6 +30,9 @@ typedef struct wgw_alias_t {
 /* The directives' handler; cmd->info is the kind. */
 const char *wgw_alias_set(cmd_parms *cmd, void *dir_conf, const char *args);
 
+/* Tell whether `text` is a Python name, or several with dots between. */
+bool wgw_is_dotted_name(const char *text);
+
 /* Hook translate_name: map the request if an alias matches. */
 int wgw_alias_translate(request_rec *r);
 

@@ -10,6 +10,25 @@
 
 typedef const char *set_fn(cmd_parms *cmd, wgw_alias_t *alias, const char *value);
 
+bool wgw_is_dotted_name(const char *text)
+{
+    bool is_start = true;
+
+    for (; *text; text++) {
+        if (*text == '.') {
+            if (is_start)
+                return false;
+            is_start = true;
+        } else if (apr_isalpha(*text) || *text == '_' || (unsigned char)*text >= 0x80 ||
+                   (!is_start && apr_isdigit(*text))) {
+            is_start = false;
+        } else {
+            return false;
+        }
+    }
+    return !is_start;
+}
+
 static const char *set_process_group(cmd_parms *cmd, wgw_alias_t *alias, const char *value)
 {
     alias->process_group = value;
@@ -31,8 +50,9 @@ static const char *set_application_group(cmd_parms *cmd, wgw_alias_t *alias, con
 static const char *set_callable(cmd_parms *cmd, wgw_alias_t *alias, const char *value)
 {
     alias->callable = value;
-    return *value ? NULL : apr_pstrcat(cmd->pool, cmd->cmd->name,
-                                       ": callable-object is empty; allowed is a name", NULL);
+    return wgw_is_dotted_name(value)
+        ? NULL : apr_psprintf(cmd->pool, "%s: callable-object '%s' is not allowed; allowed is a "
+                              "Python name, such as application", cmd->cmd->name, value);
 }
 
 static const char *set_authorization(cmd_parms *cmd, wgw_alias_t *alias, const char *value)
@@ -69,25 +89,6 @@ static const char *set_option(cmd_parms *cmd, wgw_alias_t *alias, const char *wo
 
 /* --- what is called ------------------------------------------------------------------------ */
 
-static bool is_identifier_path(const char *text)
-{
-    bool is_start = true;
-
-    for (; *text; text++) {
-        if (*text == '.') {
-            if (is_start)
-                return false;
-            is_start = true;
-        } else if (apr_isalpha(*text) || *text == '_' || (unsigned char)*text >= 0x80 ||
-                   (!is_start && apr_isdigit(*text))) {
-            is_start = false;
-        } else {
-            return false;
-        }
-    }
-    return !is_start;
-}
-
 /* "package.module:callable" */
 static const char *set_module(cmd_parms *cmd, wgw_alias_t *alias, const char *text)
 {
@@ -97,7 +98,7 @@ static const char *set_module(cmd_parms *cmd, wgw_alias_t *alias, const char *te
         colon = text + strlen(text);
     alias->target = apr_pstrmemdup(cmd->pool, text, (apr_size_t)(colon - text));
     alias->callable = *colon ? colon + 1 : "application";
-    if (is_identifier_path(alias->target) && is_identifier_path(alias->callable))
+    if (wgw_is_dotted_name(alias->target) && wgw_is_dotted_name(alias->callable))
         return NULL;
     return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; allowed is package.module:callable, "
                         "such as mysite.wsgi:application", cmd->cmd->name, text);

@@ -98,7 +98,12 @@ static wgw_status_t read_pieces(wgw_brigade_t *x, char *buf, size_t size, apr_re
 
 static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, size_t *len_out)
 {
-    return read_pieces(of(exchange), buf, size, APR_BLOCK_READ, len_out);
+    wgw_brigade_t *x = of(exchange);
+
+    *len_out = 0;
+    if (x->is_input_dropped)
+        return WGW_EUNWANTED;
+    return read_pieces(x, buf, size, APR_BLOCK_READ, len_out);
 }
 
 /* --- head ------------------------------------------------------------------------------------- */
@@ -137,7 +142,7 @@ static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
         keep_for_override(r, head);
         return WGW_OK;
     }
-    r->status = head->status;
+    r->status = x->status = head->status;
     r->status_line = *head->reason
         ? apr_psprintf(r->pool, "%d %s", head->status, head->reason) : NULL;
     /* mod_mime may have guessed from the name of the script; only the application knows. */
@@ -146,71 +151,9 @@ static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
     r->content_languages = NULL;
     for (size_t i = 0; i < head->field_count; i++)
         set_field(r, &head->fields[i]);
+    if (head->status == HTTP_RESET_CONTENT) /* it has no content (RFC 9110, 15.3.6) */
+        apr_table_unset(r->headers_out, "Content-Length");
     return WGW_OK;
-}
-
-/* --- body ---------------------------------------------------------------------------------------- */
-
-/* Before the response ends: a request body that nobody has read must not hold it up. What
- * has arrived is dropped; where more is to come, the connection is closed instead of waiting
- * for it, so that an early answer stops an upload. */
-static void settle_input(wgw_brigade_t *x)
-{
-    enum { DROPPED_BYTES = 64 * 1024 };
-    conn_rec *c = x->r->connection;
-    char piece[8192];
-    size_t len, left = DROPPED_BYTES;
-
-    if (x->is_input_at_end || x->exchange.request->content_length == 0 || c->master ||
-        c->keepalive == AP_CONN_CLOSE || x->r->expecting_100)
-        return;
-    while (left && read_pieces(x, piece, sizeof piece, APR_NONBLOCK_READ, &len) == WGW_OK && len)
-        left -= len < left ? len : left;
-    if (!x->is_input_at_end)
-        c->keepalive = AP_CONN_CLOSE;
-}
-
-static wgw_status_t pass(wgw_brigade_t *x, bool is_last)
-{
-    request_rec *r = x->r;
-    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
-
-    if (is_last)
-        settle_input(x);
-    APR_BRIGADE_INSERT_TAIL(x->out, is_last ? apr_bucket_eos_create(alloc)
-                                            : apr_bucket_flush_create(alloc));
-    apr_status_t rv = ap_pass_brigade(r->output_filters, x->out);
-    apr_brigade_cleanup(x->out);
-    return rv == APR_SUCCESS && !r->connection->aborted ? WGW_OK : WGW_EABORTED;
-}
-
-static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans, size_t count,
-                               bool is_last)
-{
-    wgw_brigade_t *x = of(exchange);
-    apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
-
-    if (x->override_status)
-        return WGW_OK;
-    for (size_t i = 0; i < count; i++)
-        if (spans[i].len)
-            APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_transient_create(spans[i].data,
-                                                                        spans[i].len, alloc));
-    return pass(x, is_last);
-}
-
-/* Make an APR file that closes its descriptor with its pool, also when a filter has set it
- * aside: one from apr_os_file_put() does not, its duplicate does. Owns: fd. */
-static apr_file_t *file_of(int fd, bool uses_sendfile, apr_pool_t *p)
-{
-    apr_int32_t flags = APR_FOPEN_READ | (uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
-    apr_os_file_t os_file = fd;
-    apr_file_t *plain, *file;
-
-    apr_os_file_put(&plain, &os_file, flags, p);
-    apr_status_t rv = apr_file_dup(&file, plain, p);
-    apr_file_close(plain);
-    return rv == APR_SUCCESS ? file : NULL;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------ */
@@ -262,15 +205,97 @@ static void cut(wgw_brigade_t *x)
     apr_brigade_cleanup(x->out);
 }
 
-/* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
-static bool is_answered_by_condition(request_rec *r)
+static void cut_exchange(wgw_exchange_t *exchange)
 {
+    if (!of(exchange)->override_status)
+        cut(of(exchange));
+}
+
+/* --- body ---------------------------------------------------------------------------------------- */
+
+/* Before the response ends: a request body that nobody has read must not hold it up. What
+ * has arrived is dropped; where more is to come, the connection is closed instead of waiting
+ * for it, so that an early answer stops an upload. */
+static void settle_input(wgw_brigade_t *x)
+{
+    enum { DROPPED_BYTES = 64 * 1024 };
+    conn_rec *c = x->r->connection;
+    char piece[8192];
+    size_t len, left = DROPPED_BYTES;
+
+    if (x->is_input_at_end || x->exchange.request->content_length == 0 || c->master ||
+        c->keepalive == AP_CONN_CLOSE || x->r->expecting_100)
+        return;
+    while (left && read_pieces(x, piece, sizeof piece, APR_NONBLOCK_READ, &len) == WGW_OK && len)
+        left -= len < left ? len : left;
+    if (!x->is_input_at_end)
+        c->keepalive = AP_CONN_CLOSE;
+    x->is_input_dropped = true;
+}
+
+static wgw_status_t pass(wgw_brigade_t *x, bool is_last)
+{
+    request_rec *r = x->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+
+    if (is_last)
+        settle_input(x);
+    APR_BRIGADE_INSERT_TAIL(x->out, is_last ? apr_bucket_eos_create(alloc)
+                                            : apr_bucket_flush_create(alloc));
+    apr_status_t rv = ap_pass_brigade(r->output_filters, x->out);
+    apr_brigade_cleanup(x->out);
+    if (r->connection->aborted)
+        return WGW_EABORTED;
+    if (rv == APR_SUCCESS)
+        return WGW_OK;
+    if (rv == AP_FILTER_ERROR && r->status != x->status)
+        return WGW_EUNWANTED; /* a filter has answered instead, as BYTERANGE does with 416 */
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                  WGWNO(0049) "a filter could not pass on the response; it is cut");
+    cut(x);
+    return WGW_EFAILED;
+}
+
+static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans, size_t count,
+                               bool is_last)
+{
+    wgw_brigade_t *x = of(exchange);
+    apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
+
+    if (x->override_status)
+        return WGW_EUNWANTED;
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].len)
+            APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_transient_create(spans[i].data,
+                                                                        spans[i].len, alloc));
+    return pass(x, is_last);
+}
+
+/* Make an APR file that closes its descriptor with its pool, also when a filter has set it
+ * aside: one from apr_os_file_put() does not, its duplicate does. Owns: fd. */
+static apr_file_t *file_of(int fd, bool uses_sendfile, apr_pool_t *p)
+{
+    apr_int32_t flags = APR_FOPEN_READ | (uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_os_file_t os_file = fd;
+    apr_file_t *plain, *file;
+
+    apr_os_file_put(&plain, &os_file, flags, p);
+    apr_status_t rv = apr_file_dup(&file, plain, p);
+    apr_file_close(plain);
+    return rv == APR_SUCCESS ? file : NULL;
+}
+
+/* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
+static bool is_answered_by_condition(wgw_brigade_t *x)
+{
+    request_rec *r = x->r;
+
     if (r->status != HTTP_OK || r->method_number != M_GET)
         return false;
     int status = ap_meets_conditions(r);
     if (status == OK)
         return false;
-    r->status = status;
+    r->status = x->status = status;
     r->status_line = NULL;
     apr_table_unset(r->headers_out, "Content-Length");
     return true;
@@ -284,12 +309,12 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
     apr_file_t *file = file_of(fd, x->uses_sendfile, r->pool);
 
     if (x->override_status)
-        return WGW_OK;
+        return WGW_EUNWANTED;
     if (!file) { /* no descriptor is left: the head has promised what cannot be sent */
         cut(x);
         return WGW_EFAILED;
     }
-    if (is_last && is_answered_by_condition(r))
+    if (is_last && is_answered_by_condition(x))
         return pass(x, true);
     apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, size, r->pool);
     if (bucket)
@@ -297,32 +322,15 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
     return pass(x, is_last);
 }
 
-static void end(wgw_exchange_t *exchange, wgw_end_t how)
-{
-    wgw_brigade_t *x = of(exchange);
-
-    if (x->override_status)
-        return;
-    if (how == WGW_END_CUT)
-        cut(x);
-    else
-        pass(x, true);
-}
-
-static bool is_aborted(wgw_exchange_t *exchange)
-{
-    return of(exchange)->r->connection->aborted;
-}
-
 /* --- log --------------------------------------------------------------------------------------------------- */
 
 static void log_line(void *ctx, wgw_level_t level, const char *text, size_t len)
 {
-    enum { PIECE = 1900 }; /* httpd cuts at 8 KiB, and an escaped byte takes four */
     request_rec *r = of(ctx)->r;
+    size_t piece;
 
     do {
-        size_t piece = len < PIECE ? len : PIECE;
+        piece = wgw_log_piece(len);
         ap_log_rerror(APLOG_MARK, (int)level, 0, r, "%.*s", (int)piece, text);
         text += piece;
         len -= piece;
@@ -334,8 +342,7 @@ static const wgw_exchange_ops_t OPS = {
     .send_head = send_head,
     .write_body = write_body,
     .send_file = send_file,
-    .end = end,
-    .is_aborted = is_aborted,
+    .cut = cut_exchange,
     .log = log_line,
 };
 

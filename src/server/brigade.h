@@ -12,8 +12,10 @@ typedef struct wgw_brigade_t {
     apr_bucket_brigade *in;  /* read, not yet taken; NULL before the first read */
     apr_bucket_brigade *out;
     bool is_input_at_end;
+    bool is_input_dropped;   /* the response is complete: what was not read is gone */
     bool uses_sendfile;
     bool overrides_errors;   /* WSGIErrorOverride */
+    int status;              /* what was set for the response; httpd may answer otherwise */
     int override_status;     /* status that httpd is to answer itself; 0 */
 } wgw_brigade_t;
 

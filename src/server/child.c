@@ -34,7 +34,8 @@ typedef struct {
     pthread_cond_t changed;
     phase_t phase;
     bool is_stopping;
-    bool has_ended;            /* the dedicated thread has */
+    bool has_thread;           /* the dedicated thread was made */
+    bool has_ended;            /* it is gone */
     wgw_deadline_t drain_until;
     wgw_bridge_t *bridge;
     const wgw_embedded_api_t *api;
@@ -47,7 +48,14 @@ static child_t *child; /* of this process, from child_init on */
 
 static void log_process(void *ctx, wgw_level_t level, const char *text, size_t len)
 {
-    ap_log_error(APLOG_MARK, (int)level, 0, (server_rec *)ctx, "%.*s", (int)len, text);
+    size_t piece;
+
+    do {
+        piece = wgw_log_piece(len);
+        ap_log_error(APLOG_MARK, (int)level, 0, (server_rec *)ctx, "%.*s", (int)piece, text);
+        text += piece;
+        len -= piece;
+    } while (len);
 }
 
 static const char *library_path(const wgw_server_config_t *conf)
@@ -234,6 +242,7 @@ static void start_locked(child_t *c)
     sigset_t all, before;
 
     c->phase = STARTING;
+    c->has_thread = true;
     sigfillset(&all);
     sigdelset(&all, SIGSEGV);
     sigdelset(&all, SIGBUS);
@@ -245,6 +254,7 @@ static void start_locked(child_t *c)
     if (rc == 0)
         return;
     c->phase = FAILED;
+    c->has_thread = false;
     ap_log_error(APLOG_MARK, APLOG_CRIT, rc, c->server,
                  WGWNO(0032) "no thread could be made for Python; requests get 500");
 }
@@ -298,7 +308,7 @@ static apr_status_t leave(void *ctx)
 {
     child_t *c = ctx;
 
-    if (c->phase == IDLE || (c->api && c->api->is_inside()))
+    if (!c->has_thread || (c->api && c->api->is_inside()))
         return APR_SUCCESS;
     begin_stop(c);
     if (!wait_until_ended(c, wgw_deadline_in_us(LEAVE_US)))
@@ -310,34 +320,22 @@ static apr_status_t leave(void *ctx)
 void wgw_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
-    if (!graceful && child->phase != IDLE && !(child->api && child->api->is_inside()))
+    if (!graceful && child->has_thread && !(child->api && child->api->is_inside()))
         begin_stop(child);
 }
 
 /* --- hooks ------------------------------------------------------------------------------------------- */
 
-/* Returns: NULL; or why a home is not one of the Python that embedded mode runs. */
-static const char *check_home(apr_pool_t *p, const char *home)
-{
-    const char *folder = apr_psprintf(p, "%s/lib/python%s", home, WGW_PYTHON_VERSION);
-
-    if (access(folder, X_OK) == 0)
-        return NULL;
-    return apr_psprintf(p, "there is no %s: it does not belong to Python %s, which embedded mode "
-                        "runs here. Make it with: %s -m venv %s", folder, WGW_PYTHON_VERSION,
-                        WGW_PYTHON_EXECUTABLE, home);
-}
-
 int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     const wgw_server_config_t *conf = wgw_server_config(s);
     const char *library = library_path(conf);
-    const char *wrong = conf->python_home ? check_home(ptemp, conf->python_home) : NULL;
 
-    (void)pconf, (void)plog;
-    if (wrong) {
+    (void)pconf, (void)plog, (void)ptemp;
+    if (wgw_module_is_doubled()) {
         ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
-                     WGWNO(0034) "WSGIPythonHome '%s' cannot be used: %s", conf->python_home, wrong);
+                     WGWNO(0038) "mod_wsgigw is loaded twice, as wsgigw_module and as "
+                     "wsgi_module: remove one of the two LoadModule lines");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (has_aliases(s) && access(library, R_OK) != 0) {

@@ -90,6 +90,8 @@ static int check_body(request_rec *r, int64_t *length_out)
     const char *length = apr_table_get(r->headers_in, "Content-Length");
 
     *length_out = 0;
+    if (r->prev && ap_is_HTTP_ERROR(r->prev->status))
+        return OK; /* an ErrorDocument: the body was for the request that failed */
     if (coding) {
         *length_out = -1;
         return check_coding(r, coding);

@@ -1,7 +1,9 @@
 /* How the text of an option is read. Every message says what is wrong and what is allowed. */
 #include <apr_file_info.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
 #include "server/options.h"
@@ -38,11 +40,11 @@ static const char *parse_number(cmd_parms *cmd, const wgw_option_t *option, cons
     return NULL;
 }
 
-static const char *parse_string(cmd_parms *cmd, const wgw_option_t *option, const char *text,
-                                void *field)
+static const char *parse_callable(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                  void *field)
 {
-    if (!*text)
-        return refuse(cmd, option, text, "a name");
+    if (strncmp(text, "%{ENV:", 6) != 0 && !wgw_is_dotted_name(text))
+        return refuse(cmd, option, text, "a Python name, such as application, or %{ENV:variable}");
     *(const char **)field = text;
     return NULL;
 }
@@ -96,10 +98,22 @@ static const char *parse_path(cmd_parms *cmd, const wgw_option_t *option, const 
                  : NULL;
 }
 
-static const char *parse_folder(cmd_parms *cmd, const wgw_option_t *option, const char *text,
-                                void *field)
+/* An environment of the Python that embedded mode runs. */
+static const char *parse_home(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                              void *field)
 {
-    return parse_path(cmd, option, text, field, APR_DIR);
+    const char *wrong = parse_path(cmd, option, text, field, APR_DIR);
+    const char *home = *(const char **)field;
+
+    if (wrong)
+        return wrong;
+    const char *library = apr_psprintf(cmd->pool, "%s/lib/python%s", home, WGW_PYTHON_VERSION);
+    if (!check_path(cmd, library, APR_DIR))
+        return NULL;
+    return apr_psprintf(cmd->pool, "%s: '%s' cannot be used: there is no %s: it does not belong to "
+                        "Python %s, which embedded mode runs here. Make it with: %s -m venv %s",
+                        option->name, text, library, WGW_PYTHON_VERSION, WGW_PYTHON_EXECUTABLE,
+                        home);
 }
 
 static const char *parse_file(cmd_parms *cmd, const wgw_option_t *option, const char *text,
@@ -112,15 +126,13 @@ static const char *parse_folders(cmd_parms *cmd, const wgw_option_t *option, con
                                  void *field)
 {
     char *rest = apr_pstrdup(cmd->pool, text), *last = NULL;
-    const char *folder, *wrong = NULL;
+    const char **path = field, *folder, *wrong = NULL;
 
-    *(const char **)field = text;
-    for (folder = apr_strtok(rest, ":", &last); folder && !wrong;
-         folder = apr_strtok(NULL, ":", &last)) {
-        const char *reason = check_path(cmd, folder, APR_DIR);
-        if (reason)
-            wrong = apr_psprintf(cmd->pool, "%s: '%s' cannot be used: %s", option->name, folder,
-                                 reason);
+    *path = NULL;
+    for (char *word = apr_strtok(rest, ":", &last); word && !wrong;
+         word = apr_strtok(NULL, ":", &last)) {
+        wrong = parse_path(cmd, option, word, &folder, APR_DIR);
+        *path = *path ? apr_pstrcat(cmd->pool, *path, ":", folder, NULL) : folder;
     }
     return wrong;
 }
@@ -132,7 +144,7 @@ static const char *parse_seed(cmd_parms *cmd, const wgw_option_t *option, const 
     apr_int64_t seed = apr_strtoi64(text, &end, 10);
 
     if (strcmp(text, "random") != 0 &&
-        (!*text || *end || seed < 0 || seed > APR_INT64_C(4294967295)))
+        (!apr_isdigit(*text) || *end || seed < 0 || seed > APR_INT64_C(4294967295)))
         return refuse(cmd, option, text, "random, or a whole number from 0 to 4294967295");
     *(const char **)field = text;
     return NULL;
@@ -153,9 +165,9 @@ static const char *parse_list(cmd_parms *cmd, const wgw_option_t *option, const 
 const wgw_option_kind_t wgw_option_FLAG = { parse_flag, WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_NUMBER = { parse_number, WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_MAP_HEAD = { parse_map_head, WGW_STORE_INT };
-const wgw_option_kind_t wgw_option_STRING = { parse_string, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_CALLABLE = { parse_callable, WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_GROUP = { parse_group, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_FOLDER = { parse_folder, WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_HOME = { parse_home, WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_FOLDERS = { parse_folders, WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_FILE = { parse_file, WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_SEED = { parse_seed, WGW_STORE_TEXT };

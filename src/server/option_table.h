@@ -15,8 +15,9 @@
 #define WGW_OPTIONS(X) \
     X("WSGIApplicationGroup", DIR, application_group, GROUP, WGW_CTX_SVD, 0, 0, "%{RESOURCE}", \
       "Sub-interpreter that serves the application: a name, %{GLOBAL} (the main interpreter), " \
-      "%{SERVER}, %{RESOURCE}, %{HOST} or %{ENV:variable}.") \
-    X("WSGICallableObject", DIR, callable, STRING, WGW_CTX_SVDH, 0, 0, "application", \
+      "%{SERVER}, %{RESOURCE} (server and SCRIPT_NAME; the expression of a WSGIScriptAliasMatch " \
+      "that names one script), %{HOST} or %{ENV:variable}.") \
+    X("WSGICallableObject", DIR, callable, CALLABLE, WGW_CTX_SVDH, 0, 0, "application", \
       "Name of the application in the script, or %{ENV:variable}.") \
     X("WSGIScriptReloading", DIR, is_reloading, FLAG, WGW_CTX_SVDH, 0, 0, "On", \
       "Load a script again when its file has changed.") \
@@ -31,7 +32,7 @@
     X("WSGIMapHEADToGET", DIR, maps_head, MAP_HEAD, WGW_CTX_SVDH, 0, 0, "Auto", \
       "Show HEAD as GET to the application: On, Off, or Auto (where an output filter needs the " \
       "body).") \
-    X("WSGIPythonHome", SERVER, python_home, FOLDER, WGW_CTX_S, 0, 0, "", \
+    X("WSGIPythonHome", SERVER, python_home, HOME, WGW_CTX_S, 0, 0, "", \
       "Virtual environment or prefix of the embedded Python.") \
     X("WSGIPythonPath", SERVER, python_path, FOLDERS, WGW_CTX_S, 0, 0, "", \
       "Folders for the front of sys.path, with ':' between them; their .pth files are read.") \

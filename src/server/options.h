@@ -30,8 +30,8 @@ struct wgw_option_t {
     const char *preset;            /* the default, as a user would write it; "" none */
 };
 
-extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_STRING,
-    wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_FOLDER, wgw_option_FOLDERS,
+extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_CALLABLE,
+    wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_HOME, wgw_option_FOLDERS,
     wgw_option_FILE, wgw_option_SEED, wgw_option_LIST;
 
 /* Set every field of `conf` to "not set". */

@@ -62,7 +62,8 @@ static void add_number(var_list_t *list, wgw_key_t key, unsigned number)
 static bool is_reserved(const char *name)
 {
     return strncmp(name, "wsgi.", 5) == 0 || strncmp(name, "mod_wsgi.", 9) == 0 ||
-           strncmp(name, "wsgigw.", 7) == 0 || strcmp(name, "HTTPS") == 0;
+           strncmp(name, "wsgigw.", 7) == 0 || strncmp(name, "apache.", 7) == 0 ||
+           strcmp(name, "HTTPS") == 0 || strncmp(name, "CONTENT_", 8) == 0;
 }
 
 static void add_environment(var_list_t *list)
@@ -100,12 +101,18 @@ static const char *cgi_name(apr_pool_t *p, const char *field, size_t *len_out)
     return name;
 }
 
+static bool is_cgi_pass_auth(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    return core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
+}
+
 static bool passes_authorization(request_rec *r)
 {
     const wgw_alias_t *alias = wgw_alias_of(r);
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
 
-    if (core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON)
+    if (is_cgi_pass_auth(r))
         return true;
     if (alias && alias->passes_authorization != -1)
         return alias->passes_authorization;
@@ -122,8 +129,9 @@ static void add_header(var_list_t *list, const char *field, const char *value, b
     }
     if (ap_cstr_casecmp(field, "Content-Length") == 0 || ap_cstr_casecmp(field, "Proxy") == 0)
         return; /* the one is checked and added elsewhere, the other is an attack (httpoxy) */
-    if (!with_secrets && (ap_cstr_casecmp(field, "Authorization") == 0 ||
-                          ap_cstr_casecmp(field, "Proxy-Authorization") == 0))
+    if (ap_cstr_casecmp(field, "Authorization") == 0 && !with_secrets)
+        return;
+    if (ap_cstr_casecmp(field, "Proxy-Authorization") == 0 && !is_cgi_pass_auth(list->r))
         return;
     const char *name = cgi_name(list->r->pool, field, &len);
     if (name)
@@ -289,6 +297,8 @@ static void set_target(request_rec *r, wgw_target_t *target, const char *script)
     else
         target->script = r->filename;
     target->callable = callable_of(r, alias);
+    if (alias && alias->regex && !strchr(alias->target, '$'))
+        script = alias->location; /* one script: a client must not make it a group per URL */
     target->group = wgw_group_expand(r, group, script);
     target->is_reloading = dir->is_reloading;
     target->file = (wgw_file_id_t){ .dev = (uint64_t)r->finfo.device,

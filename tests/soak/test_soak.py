@@ -14,7 +14,7 @@ SITE = Site('''
     WSGIScriptAlias /soak {apps}/soak.wsgi application-group=%{GLOBAL}
     WSGIScriptAlias /other {apps}/soak.wsgi application-group=other
 ''', children="StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
-              "ThreadLimit 8\nMaxRequestsPerChild 0\nMaxKeepAliveRequests 0")
+              "ThreadLimit 8\nMinSpareThreads 1\nMaxSpareThreads 8\nMaxRequestsPerChild 0\nMaxKeepAliveRequests 0")
 REQUESTS = int(os.environ.get("WGW_SOAK_REQUESTS", "100000"))
 WARM_UP = 20000
 GROWTH_KIB = 1024
@@ -47,7 +47,7 @@ def child(server):
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (Debian: wrk)")
 def test_memory_does_not_grow(server):
-    server.allow_log(r"soak|WGW0010|Traceback|APPLICATIONS|\^\^\^")
+    server.allow_log(r"soak|WGW0010|Traceback|APPLICATIONS|\^\^\^|AH10159|AH00484")
     assert load(server, WARM_UP) >= WARM_UP
     pid, before = child(server), pss_kib(child(server))
     assert load(server, REQUESTS - WARM_UP) >= REQUESTS - WARM_UP
