@@ -93,13 +93,7 @@ static int wrapper_clear(PyObject *object)
 
 static void wrapper_dealloc(PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_GC_UnTrack(object);
-    wrapper_clear(object);
-    freefunc type_free = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    type_free(object);
-    Py_DECREF(type);
+    wgw_py_dealloc_collected(object, wrapper_clear);
 }
 
 PyTypeObject *wgw_py_file_wrapper_type(PyObject *module)

@@ -277,11 +277,8 @@ static PyObject *input_close(PyObject *self, PyObject *unused)
 
 static void input_dealloc(PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-
     wgw_buffer_deinit(&((input_t *)object)->ahead);
-    PyObject_Free(object);
-    Py_DECREF(type);
+    wgw_py_dealloc(object);
 }
 
 static PyMethodDef input_methods[] = {

@@ -258,14 +258,6 @@ static PyObject *get_closed(PyObject *object, void *unused)
     return PyBool_FromLong(self->is_bound && !self->call);
 }
 
-static void stream_dealloc(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-
-    PyObject_Free(self);
-    Py_DECREF(type);
-}
-
 static PyMethodDef stream_methods[] = {
     { "write", stream_write, METH_O,
       "write(text: str) -> int\n\nAppend text to the error log; a record ends with each line." },
@@ -294,7 +286,7 @@ PyTypeObject *wgw_py_log_stream_type(PyObject *module)
 {
     static PyType_Slot slots[] = {
         { Py_tp_doc, "Text stream into httpd's error log (PEP 3333, wsgi.errors)." },
-        { Py_tp_dealloc, stream_dealloc },
+        { Py_tp_dealloc, wgw_py_dealloc },
         { Py_tp_methods, stream_methods },
         { Py_tp_getset, stream_attributes },
         { 0, NULL }

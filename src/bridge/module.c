@@ -204,6 +204,25 @@ PyObject *wgw_py_helper(wgw_py_state_t *state, const char *name, ...)
     return result;
 }
 
+void wgw_py_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    PyObject_Free(object);
+    Py_DECREF(type);
+}
+
+void wgw_py_dealloc_collected(PyObject *object, inquiry clear)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    PyObject_GC_UnTrack(object);
+    clear(object);
+    freefunc type_free = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    type_free(object);
+    Py_DECREF(type);
+}
+
 int wgw_py_latin1(PyObject *text, const char *what, const char **data_out, size_t *len_out,
                   PyObject **owner_out)
 {

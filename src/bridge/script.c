@@ -54,13 +54,7 @@ static int script_clear(PyObject *object)
 
 static void script_dealloc(PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_GC_UnTrack(object);
-    script_clear(object);
-    freefunc type_free = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    type_free(object);
-    Py_DECREF(type);
+    wgw_py_dealloc_collected(object, script_clear);
 }
 
 PyTypeObject *wgw_py_script_type(PyObject *module)

@@ -241,14 +241,6 @@ static PyObject *start_response_call(PyObject *object, PyObject *args, PyObject 
     return PyCFunction_New(&write_method, object);
 }
 
-static void start_response_dealloc(PyObject *object)
-{
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_Free(object);
-    Py_DECREF(type);
-}
-
 PyTypeObject *wgw_py_start_response_type(PyObject *module)
 {
     static PyType_Slot slots[] = {
@@ -256,7 +248,7 @@ PyTypeObject *wgw_py_start_response_type(PyObject *module)
                      "Set status and header fields of the response (PEP 3333). Raises TypeError "
                      "and ValueError for what RFC 9110 does not allow, RuntimeError when it was "
                      "already called." },
-        { Py_tp_dealloc, start_response_dealloc },
+        { Py_tp_dealloc, wgw_py_dealloc },
         { Py_tp_call, start_response_call },
         { 0, NULL }
     };

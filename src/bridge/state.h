@@ -55,6 +55,12 @@ wgw_py_state_t *wgw_py_state_import(wgw_bridge_t *bridge);
  * Returns: its result (new reference); NULL with an exception set. */
 PyObject *wgw_py_helper(wgw_py_state_t *state, const char *name, ...);
 
+/* The end of an object of a heap type that holds no others. */
+void wgw_py_dealloc(PyObject *object);
+
+/* The end of an object that the collector knows; `clear` lets go of the others it holds. */
+void wgw_py_dealloc_collected(PyObject *object, inquiry clear);
+
 /* Look at the bytes of a str that must be latin-1 (PEP 3333, "Unicode Issues").
  * *owner_out keeps *data_out alive and is to be released by the caller; it may be NULL.
  * Returns: 0; -1 with TypeError (`what` is not a str) or UnicodeEncodeError. */

@@ -12,6 +12,8 @@ ALLOWED = [
      "the harness's certificate is self-signed by `openssl req -x509`"),
     (r"AH01873: Init: Session Cache is not configured",
      "a TLS session cache would only add shared memory to every server of the tests"),
+    (r"AH00161: server reached MaxRequestWorkers",
+     "prefork: tests that have one child, so that all requests meet in one thread"),
     (r"AH00558: .*Could not reliably determine the server's fully qualified domain name",
      "ServerName is localhost and the machine may have no domain"),
 ]

@@ -27,6 +27,9 @@ static void secrets_are_not_remembered(void **state)
     assert_false(wgw_key_info(WGW_KEY_HTTP_AUTHORIZATION)->flags & WGW_KEY_MEMO);
     assert_false(wgw_key_info(WGW_KEY_HTTP_COOKIE)->flags & WGW_KEY_MEMO);
     assert_false(wgw_key_info(WGW_KEY_REMOTE_USER)->flags & WGW_KEY_MEMO);
+    assert_false(wgw_key_info(WGW_KEY_QUERY_STRING)->flags & WGW_KEY_MEMO); /* links with tokens */
+    assert_false(wgw_key_info(WGW_KEY_REQUEST_URI)->flags & WGW_KEY_MEMO);
+    assert_false(wgw_key_info(WGW_KEY_PATH_INFO)->flags & WGW_KEY_MEMO);
 }
 
 static void twins_begin_with_mod_wsgi(void **state)
