@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "exchange/key.h"
 
-/* --- the request, immutable ------------------------------------------------ */
+/* --- the request, immutable ----------------------------------------------------------- */
 
 /* One environ entry whose value is a str: bytes that become latin-1 code points. */
 typedef struct wgw_var_t {
@@ -56,7 +56,7 @@ typedef struct wgw_request_t {
     wgw_deadline_t deadline; /* for waiting on others (a script being imported) */
 } wgw_request_t;
 
-/* --- the response ------------------------------------------------------------ */
+/* --- the response --------------------------------------------------------------------- */
 
 typedef struct wgw_field_t {
     const char *name; /* NUL-terminated, an RFC 9110 token */

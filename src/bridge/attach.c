@@ -17,7 +17,7 @@ bool wgw_bridge_is_inside(void)
     return depth_here > 0;
 }
 
-/* --- counting in and out ------------------------------------------------- */
+/* --- counting in and out -------------------------------------------------------------- */
 
 static void count_out(wgw_bridge_t *bridge)
 {
@@ -51,7 +51,7 @@ bool wgw_bridge_drain(wgw_bridge_t *bridge, wgw_deadline_t deadline)
     return is_empty;
 }
 
-/* --- the records of threads ------------------------------------------------ */
+/* --- the records of threads ----------------------------------------------------------- */
 
 static void unlink_from_interp(wgw_thread_t *thread)
 {
@@ -156,7 +156,7 @@ wgw_thread_t *wgw_thread_here(wgw_interp_t *interp)
     return add_thread(interp);
 }
 
-/* --- entering ----------------------------------------------------------------- */
+/* --- entering ------------------------------------------------------------------------- */
 
 int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t deadline,
                      wgw_thread_t **thread_out)

@@ -11,7 +11,7 @@ wgw_call_t *wgw_call_current(void)
     return current_call;
 }
 
-/* --- operations on the exchange --------------------------------------------------------- */
+/* --- operations on the exchange ------------------------------------------------------- */
 
 PyThreadState *wgw_py_op_begin(wgw_call_t *call)
 {
@@ -41,7 +41,7 @@ static void wait_for_ops(wgw_call_t *call)
     }
 }
 
-/* --- memory that is kept for the thread's next call ------------------------------------------ */
+/* --- memory that is kept for the thread's next call ----------------------------------- */
 
 static void take_memory(wgw_buffer_t *own, wgw_buffer_t *kept)
 {
@@ -60,7 +60,7 @@ static void give_memory(wgw_buffer_t *own, wgw_buffer_t *kept)
     wgw_buffer_clear(kept, KEPT_BYTES);
 }
 
-/* --- begin and end of a call, attached ------------------------------------------------------ */
+/* --- begin and end of a call, attached ------------------------------------------------ */
 
 static int begin(wgw_call_t *call)
 {
@@ -105,7 +105,7 @@ static void fail(wgw_call_t *call, const char *what)
     wgw_py_op_end(call, tstate);
 }
 
-/* --- the application's result ------------------------------------------------------------------ */
+/* --- the application's result --------------------------------------------------------- */
 
 /* Whether no further block can matter: the client has gone, or one came that was too many. An
  * application that only yields what it declared is asked to the end, for what it does then. */

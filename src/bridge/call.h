@@ -51,7 +51,7 @@ PyThreadState *wgw_py_op_begin(wgw_call_t *call);
 /* End it: attach again. Borrows: tstate. */
 void wgw_py_op_end(wgw_call_t *call, PyThreadState *tstate);
 
-/* --- log: bridge/log_stream.c ------------------------------------------------- */
+/* --- log: bridge/log_stream.c --------------------------------------------------------- */
 
 /* Choose where the calling thread's lines go outside of a request; NULL: the process's log.
  * Borrows: sink, until the next choice. */
@@ -76,7 +76,7 @@ PyObject *wgw_py_errors_new(wgw_call_t *call);
 /* Write what is left without a line end, and let go of the call. Context: attached. */
 void wgw_py_errors_end(wgw_call_t *call);
 
-/* --- environ.c ------------------------------------------------------------------ */
+/* --- environ.c ------------------------------------------------------------------------ */
 
 /* Fill keys, twins and prototype. Returns: 0; -1 with an exception set. */
 int wgw_py_environ_init(wgw_py_state_t *state);
@@ -84,7 +84,7 @@ int wgw_py_environ_init(wgw_py_state_t *state);
 /* Make the environ of a call. Returns: new dict; NULL with an exception set. */
 PyObject *wgw_py_environ_new(wgw_call_t *call);
 
-/* --- input.c --------------------------------------------------------------------- */
+/* --- input.c -------------------------------------------------------------------------- */
 
 /* Make wsgi.input. Returns: new reference; NULL with an exception set. */
 PyObject *wgw_py_input_new(wgw_call_t *call);
@@ -92,7 +92,7 @@ PyObject *wgw_py_input_new(wgw_call_t *call);
 /* Let go of the call: later reads raise. */
 void wgw_py_input_end(PyObject *input);
 
-/* --- start_response.c --------------------------------------------------------------- */
+/* --- start_response.c ----------------------------------------------------------------- */
 
 /* Make start_response. Returns: new reference; NULL with an exception set. */
 PyObject *wgw_py_start_response_new(wgw_call_t *call);
@@ -103,7 +103,7 @@ void wgw_py_start_response_end(PyObject *start_response);
 /* Add a Content-Length to a head that was set and has none. Returns: false no memory. */
 bool wgw_py_head_add_length(wgw_call_t *call, int64_t length);
 
-/* --- send.c -------------------------------------------------------------------------- */
+/* --- send.c --------------------------------------------------------------------------- */
 
 /* Send the head that was set. Context: detached. */
 wgw_status_t wgw_call_send_head(wgw_call_t *call);
@@ -125,20 +125,20 @@ void wgw_call_cut(wgw_call_t *call);
 /* Send the pending body and end. Context: detached. */
 void wgw_call_send_final(wgw_call_t *call);
 
-/* --- file_wrapper.c -------------------------------------------------------------------- */
+/* --- file_wrapper.c ------------------------------------------------------------------- */
 
 /* Send the result as a file if it is a FileWrapper around a plain one.
  * Returns: 1 done; 0 it has to be iterated; -1 with an exception set. */
 int wgw_py_send_file(wgw_call_t *call, PyObject *result);
 
-/* --- script.c ------------------------------------------------------------------------------ */
+/* --- script.c ------------------------------------------------------------------------- */
 
 /* Find the application of a target, loading its script if need be.
  * Returns: new reference; NULL and *http_status_out, said in the log. */
 PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
                              wgw_deadline_t deadline, int *http_status_out);
 
-/* --- fault.c ----------------------------------------------------------------------------------- */
+/* --- fault.c -------------------------------------------------------------------------- */
 
 /* Log the exception that is set, with its traceback, and clear it.
  * Returns: the HTTP status that it asks for (500; 504 for RequestTimeout; that of a

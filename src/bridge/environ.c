@@ -12,7 +12,7 @@ static const char *const TYPED_NAMES[WGW_TYPED_COUNT] = {
 #undef WGW_TYPED_ROW
 };
 
-/* --- what is made once ------------------------------------------------------------- */
+/* --- what is made once ---------------------------------------------------------------- */
 
 /* "mod_wsgi.x" -> "wsgigw.x" */
 static PyObject *twin_of(const char *name)
@@ -79,7 +79,7 @@ int wgw_py_environ_init(wgw_py_state_t *state)
                : 0;
 }
 
-/* --- str entries ------------------------------------------------------------------------ */
+/* --- str entries ---------------------------------------------------------------------- */
 
 /* The remembered value if it has the same bytes. Only ASCII is remembered, whose
  * UTF-8 form is at hand. */
@@ -149,7 +149,7 @@ static int set_other(PyObject *dict, const wgw_var_t *var)
     return rc;
 }
 
-/* --- entries of other types ---------------------------------------------------------------- */
+/* --- entries of other types ----------------------------------------------------------- */
 
 static double now_seconds(void)
 {

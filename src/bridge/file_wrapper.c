@@ -16,7 +16,7 @@ typedef struct {
     PyObject *blksize;
 } file_wrapper_t;
 
-/* --- the type ---------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------------------- */
 
 static int wrapper_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -129,7 +129,7 @@ PyTypeObject *wgw_py_file_wrapper_type(PyObject *module)
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
-/* --- sending as a descriptor ------------------------------------------------------------------- */
+/* --- sending as a descriptor ---------------------------------------------------------- */
 
 /* Open `path` if it is the file that `st` describes. Returns: descriptor; -1 it is not. */
 static int open_same(const char *path, const struct stat *st)

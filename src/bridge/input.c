@@ -16,7 +16,7 @@ typedef struct {
     wgw_status_t fault; /* sticky */
 } input_t;
 
-/* --- reading from the exchange --------------------------------------------------------- */
+/* --- reading from the exchange -------------------------------------------------------- */
 
 static int raise_fault(wgw_status_t fault)
 {
@@ -120,7 +120,7 @@ static int read_full(input_t *self, char *buf, size_t size, size_t *len_out)
     return 0;
 }
 
-/* --- read() ------------------------------------------------------------------------------- */
+/* --- read() --------------------------------------------------------------------------- */
 
 static PyObject *read_sized(input_t *self, Py_ssize_t size)
 {
@@ -200,7 +200,7 @@ static PyObject *input_readinto(PyObject *object, PyObject *target)
     return rc < 0 ? NULL : PyLong_FromSize_t(len);
 }
 
-/* --- readline() and readlines() ------------------------------------------------------------ */
+/* --- readline() and readlines() ------------------------------------------------------- */
 
 static PyObject *read_line(input_t *self, Py_ssize_t size)
 {
@@ -267,7 +267,7 @@ static PyObject *input_next(PyObject *object)
     return line;
 }
 
-/* --- the type --------------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------------------- */
 
 static PyObject *input_close(PyObject *self, PyObject *unused)
 {

@@ -171,7 +171,7 @@ wgw_interp_t *wgw_interp_find(wgw_bridge_t *bridge, const char *group, wgw_deadl
     return NULL;
 }
 
-/* --- beginning and end ---------------------------------------------------------- */
+/* --- beginning and end ---------------------------------------------------------------- */
 
 wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
 {

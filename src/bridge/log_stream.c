@@ -28,7 +28,7 @@ void wgw_log_stream_set_sink(const wgw_log_sink_t *sink)
     sink_here = sink;
 }
 
-/* --- writing ------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------- */
 
 /* Hand one line, which may hold NUL, to a sink, which takes text without. */
 static void write_text(wgw_log_fn *write, void *ctx, wgw_level_t level, const char *text,
@@ -97,7 +97,7 @@ void wgw_py_log(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level, cons
     wgw_py_log_text(state, call, level, line, strlen(line));
 }
 
-/* --- lines that are not complete ------------------------------------------------------- */
+/* --- lines that are not complete ------------------------------------------------------ */
 
 static void free_line(void *line)
 {
@@ -160,7 +160,7 @@ static void flush_line(wgw_py_state_t *state, wgw_call_t *call, int level, wgw_b
         write_out(state, call, level, line, line->len);
 }
 
-/* --- methods ---------------------------------------------------------------------------- */
+/* --- methods -------------------------------------------------------------------------- */
 
 static int check_open(log_stream_t *self)
 {
@@ -297,7 +297,7 @@ PyTypeObject *wgw_py_log_stream_type(PyObject *module)
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
-/* --- making and ending ------------------------------------------------------------------ */
+/* --- making and ending ---------------------------------------------------------------- */
 
 PyObject *wgw_py_log_stream_new(wgw_py_state_t *state, wgw_call_t *call, wgw_level_t level)
 {

@@ -6,7 +6,7 @@
 #include "bridge/call.h"
 #include "bridge/wsgigw_py.h"
 
-/* --- what C offers to wsgigw.py ---------------------------------------------------------- */
+/* --- what C offers to wsgigw.py ------------------------------------------------------- */
 
 static PyObject *module_log(PyObject *module, PyObject *args)
 {
@@ -36,7 +36,7 @@ static PyMethodDef module_methods[] = {
     { 0 }
 };
 
-/* --- state ---------------------------------------------------------------------------------- */
+/* --- state ---------------------------------------------------------------------------- */
 
 static int add_types(PyObject *module, wgw_py_state_t *state)
 {
@@ -135,7 +135,7 @@ int wgw_bridge_register(void)
     return PyImport_AppendInittab("_wsgigw", wgw_py_module_init);
 }
 
-/* --- the module `wsgigw` ----------------------------------------------------------------------- */
+/* --- the module `wsgigw` -------------------------------------------------------------- */
 
 static int run_source(PyObject *namespace)
 {
@@ -174,7 +174,7 @@ wgw_py_state_t *wgw_py_state_import(wgw_bridge_t *bridge)
     return state;
 }
 
-/* --- helpers -------------------------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------------------- */
 
 /* Collect arguments that end in NULL. Returns: new tuple; NULL with an exception set. */
 static PyObject *collect(va_list list)

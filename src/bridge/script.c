@@ -27,7 +27,7 @@ static bool is_current(const script_t *script, const wgw_target_t *target)
            (!target->script || !target->is_reloading || is_same_file(script, &target->file));
 }
 
-/* --- the type ------------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------------------- */
 
 static int script_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -84,7 +84,7 @@ PyTypeObject *wgw_py_script_type(PyObject *module)
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
-/* --- finding ----------------------------------------------------------------------------------- */
+/* --- finding -------------------------------------------------------------------------- */
 
 static PyObject *key_of(const wgw_target_t *target)
 {

@@ -8,7 +8,7 @@
 
 enum { COPIED_BYTES = 64 * 1024 }; /* up to here copying is cheaper than attaching again */
 
-/* --- head and end, detached ------------------------------------------------------------- */
+/* --- head and end, detached ----------------------------------------------------------- */
 
 wgw_status_t wgw_call_send_head(wgw_call_t *call)
 {
@@ -71,7 +71,7 @@ void wgw_call_cut(wgw_call_t *call)
     call->x->ops->cut(call->x);
 }
 
-/* --- checks, attached ---------------------------------------------------------------------- */
+/* --- checks, attached ----------------------------------------------------------------- */
 
 static int check_block(wgw_call_t *call, PyObject *block)
 {
@@ -107,7 +107,7 @@ static void report_short(wgw_call_t *call)
                (long long)call->out.sent_count, (long long)call->out.length_declared);
 }
 
-/* --- block by block -------------------------------------------------------------------------- */
+/* --- block by block ------------------------------------------------------------------- */
 
 int wgw_py_send_block(wgw_call_t *call, PyObject *block)
 {
@@ -146,7 +146,7 @@ int wgw_py_send_end(wgw_call_t *call)
     return 0;
 }
 
-/* --- a list or tuple ---------------------------------------------------------------------------- */
+/* --- a list or tuple ------------------------------------------------------------------ */
 
 /* Check every block before the first leaves. Returns: their bytes; -1 exception set. */
 static Py_ssize_t measure(wgw_call_t *call, PyObject *blocks, Py_ssize_t count)

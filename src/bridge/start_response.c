@@ -17,7 +17,7 @@ static int raise_head_fault(wgw_head_fault_t fault, PyObject *culprit)
     return -1;
 }
 
-/* --- checking and storing a head ------------------------------------------------------------ */
+/* --- checking and storing a head ------------------------------------------------------ */
 
 static int store(wgw_stored_head_t *head, const char *text, size_t len)
 {
@@ -165,7 +165,7 @@ bool wgw_py_head_add_length(wgw_call_t *call, int64_t length)
     return true;
 }
 
-/* --- write() ---------------------------------------------------------------------------------- */
+/* --- write() -------------------------------------------------------------------------- */
 
 static PyObject *call_write(PyObject *object, PyObject *block)
 {
@@ -190,7 +190,7 @@ static PyMethodDef write_method = {
     "Raises OSError when the client has gone."
 };
 
-/* --- start_response() --------------------------------------------------------------------------- */
+/* --- start_response() ----------------------------------------------------------------- */
 
 /* Raise what exc_info holds, which is whatever the application put there: outside of an
  * except block sys.exc_info() is (None, None, None). */

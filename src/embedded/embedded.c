@@ -7,7 +7,7 @@
 
 #include "wsgigw/embedded.h"
 
-/* --- configuration of the interpreter ----------------------------------------------- */
+/* --- configuration of the interpreter ------------------------------------------------- */
 
 static PyStatus set_path(PyConfig *py, wchar_t **field, const char *format, const char *path)
 {
@@ -77,7 +77,7 @@ static PyStatus initialise(const wgw_embedded_config_t *config)
     return status;
 }
 
-/* --- its life --------------------------------------------------------------------------- */
+/* --- its life ------------------------------------------------------------------------- */
 
 static wgw_bridge_t *start(const wgw_embedded_config_t *config)
 {

@@ -87,7 +87,7 @@ static const char *set_option(cmd_parms *cmd, wgw_alias_t *alias, const char *wo
                         cmd->cmd->name, word);
 }
 
-/* --- what is called ------------------------------------------------------------------------ */
+/* --- what is called ------------------------------------------------------------------- */
 
 /* "package.module:callable" */
 static const char *set_module(cmd_parms *cmd, wgw_alias_t *alias, const char *text)

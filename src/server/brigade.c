@@ -17,7 +17,7 @@ static wgw_brigade_t *of(wgw_exchange_t *x)
     return (wgw_brigade_t *)x;
 }
 
-/* --- request body -------------------------------------------------------------------------- */
+/* --- request body --------------------------------------------------------------------- */
 
 static wgw_status_t input_status(request_rec *r, apr_status_t rv)
 {
@@ -106,7 +106,7 @@ static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, 
     return read_pieces(x, buf, size, APR_BLOCK_READ, len_out);
 }
 
-/* --- head ------------------------------------------------------------------------------------- */
+/* --- head ----------------------------------------------------------------------------- */
 
 static bool is_about_content(const char *name)
 {
@@ -156,7 +156,7 @@ static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
     return WGW_OK;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end -------------------------------------------------------------------------- */
 
 /* Whether only the end of the connection tells the client that the body is complete. */
 static bool is_delimited_by_close(const request_rec *r)
@@ -211,7 +211,7 @@ static void cut_exchange(wgw_exchange_t *exchange)
         cut(of(exchange));
 }
 
-/* --- body ---------------------------------------------------------------------------------------- */
+/* --- body ----------------------------------------------------------------------------- */
 
 /* Before the response ends: a request body that nobody has read must not hold it up. What
  * has arrived is dropped; where more is to come, the connection is closed instead of waiting
@@ -322,7 +322,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
     return pass(x, is_last);
 }
 
-/* --- log --------------------------------------------------------------------------------------------------- */
+/* --- log ------------------------------------------------------------------------------ */
 
 static void log_line(void *ctx, wgw_level_t level, const char *text, size_t len)
 {

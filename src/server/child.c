@@ -44,7 +44,7 @@ typedef struct {
 
 static child_t *child; /* of this process, from child_init on */
 
-/* --- configuration ----------------------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------------------- */
 
 static void log_process(void *ctx, wgw_level_t level, const char *text, size_t len)
 {
@@ -165,7 +165,7 @@ static void set_process(apr_pool_t *p, child_t *c)
     c->process.pid = apr_itoa(p, (int)getpid());
 }
 
-/* --- the dedicated thread -------------------------------------------------------------------- */
+/* --- the dedicated thread ------------------------------------------------------------- */
 
 static void set_phase(child_t *c, phase_t phase)
 {
@@ -275,7 +275,7 @@ static phase_t wait_until_serving(child_t *c, wgw_deadline_t deadline)
     return phase;
 }
 
-/* --- leaving -------------------------------------------------------------------------------------- */
+/* --- leaving -------------------------------------------------------------------------- */
 
 /* Tell the dedicated thread to end. */
 static void begin_stop(child_t *c)
@@ -324,7 +324,7 @@ void wgw_child_stopping(apr_pool_t *pchild, int graceful)
         begin_stop(child);
 }
 
-/* --- hooks ------------------------------------------------------------------------------------------- */
+/* --- hooks ---------------------------------------------------------------------------- */
 
 int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {

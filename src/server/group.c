@@ -38,7 +38,7 @@ const char *wgw_group_check(apr_pool_t *p, const char *text)
                         "%%{RESOURCE}, %%{HOST} and %%{ENV:variable}", text);
 }
 
-/* --- for a request ---------------------------------------------------------------------- */
+/* --- for a request -------------------------------------------------------------------- */
 
 const char *wgw_env_expand(request_rec *r, const char *text)
 {
@@ -93,7 +93,7 @@ const char *wgw_group_expand(request_rec *r, const char *text, const char *scrip
     return value;
 }
 
-/* --- for the configuration ----------------------------------------------------------------- */
+/* --- for the configuration ------------------------------------------------------------ */
 
 /* The group that an alias yields for every request to it; NULL when that depends. */
 static const char *static_group(apr_pool_t *p, const wgw_alias_t *alias)

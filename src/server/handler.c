@@ -18,7 +18,7 @@ static int refuse(request_rec *r, int status, const char *why)
     return status;
 }
 
-/* --- the script ---------------------------------------------------------------------------- */
+/* --- the script ----------------------------------------------------------------------- */
 
 static int check_script(request_rec *r)
 {
@@ -53,7 +53,7 @@ static int check_path_info(request_rec *r)
                                "the script's URL: '%s'", r->path_info));
 }
 
-/* --- the body -------------------------------------------------------------------------------- */
+/* --- the body ------------------------------------------------------------------------- */
 
 static int check_coding(request_rec *r, const char *coding)
 {
@@ -103,7 +103,7 @@ static int check_body(request_rec *r, int64_t *length_out)
     return OK;
 }
 
-/* --- the handler ------------------------------------------------------------------------------- */
+/* --- the handler ---------------------------------------------------------------------- */
 
 static bool is_ours(const request_rec *r)
 {

@@ -19,7 +19,7 @@ typedef struct {
     request_rec *r;
 } var_list_t;
 
-/* --- adding ---------------------------------------------------------------------------- */
+/* --- adding --------------------------------------------------------------------------- */
 
 static wgw_var_t *next_var(var_list_t *list)
 {
@@ -57,7 +57,7 @@ static void add_number(var_list_t *list, wgw_key_t key, unsigned number)
     add(list, key, text);
 }
 
-/* --- SetEnv, SSL_*, and the like -------------------------------------------------------- */
+/* --- SetEnv, SSL_*, and the like ------------------------------------------------------ */
 
 static bool is_reserved(const char *name)
 {
@@ -76,7 +76,7 @@ static void add_environment(var_list_t *list)
             add_named(list, entry[i].key, strlen(entry[i].key), entry[i].val);
 }
 
-/* --- header fields -------------------------------------------------------------------------- */
+/* --- header fields -------------------------------------------------------------------- */
 
 /* "Accept-Language" -> "HTTP_ACCEPT_LANGUAGE". Returns: NULL when the name has a character
  * other than letters, digits and '-', so that "X_Y" cannot pass for "X-Y". */
@@ -149,7 +149,7 @@ static void add_headers(var_list_t *list)
             add_header(list, entry[i].key, entry[i].val, with_secrets);
 }
 
-/* --- CGI variables ------------------------------------------------------------------------------ */
+/* --- CGI variables -------------------------------------------------------------------- */
 
 static const char *collapse_slashes(apr_pool_t *p, const char *path)
 {
@@ -231,7 +231,7 @@ static void add_cgi(var_list_t *list, const char *method, const char *script,
         add(list, WGW_KEY_CONTENT_LENGTH, apr_off_t_toa(r->pool, content_length));
 }
 
-/* --- wsgi.* and mod_wsgi.* ------------------------------------------------------------------------ */
+/* --- wsgi.* and mod_wsgi.* ------------------------------------------------------------ */
 
 static const char *url_scheme(request_rec *r)
 {
@@ -275,7 +275,7 @@ static void add_wsgi(var_list_t *list, const wgw_target_t *target, const wgw_pro
     add(list, WGW_KEY_SERVER_PID, process->pid);
 }
 
-/* --- target -------------------------------------------------------------------------------------- */
+/* --- target --------------------------------------------------------------------------- */
 
 static const char *callable_of(request_rec *r, const wgw_alias_t *alias)
 {
@@ -306,7 +306,7 @@ static void set_target(request_rec *r, wgw_target_t *target, const char *script)
                                     .mtime_us = r->finfo.mtime, .size = r->finfo.size };
 }
 
-/* --- HEAD ----------------------------------------------------------------------------------------- */
+/* --- HEAD ----------------------------------------------------------------------------- */
 
 static bool has_content_filter(const request_rec *r)
 {
@@ -327,7 +327,7 @@ static bool is_head_mapped(const request_rec *r)
     return has_content_filter(r);
 }
 
-/* --- all of it --------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------ */
 
 const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *process,
                                         int64_t content_length)
