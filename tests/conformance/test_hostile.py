@@ -11,6 +11,7 @@ SITE = Site('''
         WSGIErrorOverride On
     </Location>
     <VirtualHost 127.0.0.1:{tls_port}>
+        ServerName localhost
         SSLEngine On
         SSLCertificateFile {cert}
         SSLCertificateKeyFile {key}

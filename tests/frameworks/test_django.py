@@ -77,7 +77,7 @@ class Browser:
     """Keeps cookies, follows redirects, sends forms with their CSRF token."""
 
     def __init__(self, server, host="localhost"):
-        self.base = f"http://localhost:{server.port}"
+        self.base = f"http://127.0.0.1:{server.port}"
         self.host = f"{host}:{server.port}"
         self.cookies = {}
 

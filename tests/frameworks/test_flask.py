@@ -23,7 +23,7 @@ class Browser:
     """Keeps cookies, follows redirects."""
 
     def __init__(self, server, mount):
-        self.base = f"http://localhost:{server.port}{mount}"
+        self.base = f"http://127.0.0.1:{server.port}{mount}"
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(self.cookies))
