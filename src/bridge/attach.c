@@ -165,13 +165,14 @@ int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t dea
 
     if (!count_in(bridge))
         return 503;
+    depth_here++;
     wgw_interp_t *interp = wgw_interp_find(bridge, group, deadline, &http_status);
     wgw_thread_t *thread = interp ? wgw_thread_here(interp) : NULL;
     if (!thread) {
+        depth_here--;
         count_out(bridge);
         return http_status ? http_status : 500;
     }
-    depth_here++;
     PyEval_RestoreThread(thread->tstate);
     *thread_out = thread;
     return 0;

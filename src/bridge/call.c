@@ -11,10 +11,24 @@ wgw_call_t *wgw_call_current(void)
     return current_call;
 }
 
+/* The application may have forked, and its copy come back to us: it must not go on in
+ * httpd's place, on httpd's sockets. Context: attached. */
+static void leave_if_forked(const wgw_call_t *call)
+{
+    if (getpid() == call->state->bridge->pid)
+        return;
+    bool is_fault = PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_SystemExit);
+
+    if (is_fault)
+        PyErr_WriteUnraisable(NULL);
+    _exit(is_fault);
+}
+
 /* --- operations on the exchange ------------------------------------------------------- */
 
 PyThreadState *wgw_py_op_begin(wgw_call_t *call)
 {
+    leave_if_forked(call);
     call->op_count++;
     PyThreadState *tstate = PyEval_SaveThread();
     pthread_mutex_lock(&call->turn);
@@ -77,6 +91,7 @@ static int begin(wgw_call_t *call)
 
 static void end(wgw_call_t *call)
 {
+    leave_if_forked(call);
     if (call->input)
         wgw_py_input_end(call->input);
     if (call->start_response)
@@ -92,6 +107,7 @@ static void end(wgw_call_t *call)
 /* An exception ended the response: cut it if it has begun, otherwise let httpd answer. */
 static void fail(wgw_call_t *call, const char *what)
 {
+    leave_if_forked(call);
     int http_status = wgw_py_fault(call, what);
 
     if (call->out.state < WGW_OUT_BODY) {
@@ -165,17 +181,6 @@ static void close_result(wgw_call_t *call, PyObject *result)
     Py_XDECREF(close);
 }
 
-/* The application has forked and its copy came back here: it must not go on in httpd's place,
- * on httpd's sockets. */
-static void leave_forked_copy(bool is_ok)
-{
-    bool is_exit = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_SystemExit);
-
-    if (PyErr_Occurred() && !is_exit)
-        PyErr_WriteUnraisable(NULL);
-    _exit(is_ok || is_exit ? 0 : 1);
-}
-
 static void run(wgw_call_t *call)
 {
     PyObject *application = wgw_py_script_find(call->state, &call->req->target,
@@ -187,8 +192,6 @@ static void run(wgw_call_t *call)
         ? PyObject_CallFunctionObjArgs(application, environ_dict, call->start_response, NULL) : NULL;
     Py_XDECREF(environ_dict);
     Py_DECREF(application);
-    if (getpid() != call->state->bridge->pid)
-        leave_forked_copy(result != NULL);
 
     if (!result || send_result(call, result) < 0)
         fail(call, WGWNO(0010) "exception in the application");

@@ -209,13 +209,13 @@ static int send_descriptor(wgw_call_t *call, int fd, int64_t offset, int64_t ava
     call->is_head_leaving = true;
     PyThreadState *tstate = wgw_py_op_begin(call);
     wgw_status_t status = wgw_call_send_head(call);
-    if (status || call->out.is_bodiless)
+    if (status)
         close(fd);
-    else
+    else /* also for HEAD, with no byte of it: conditions hold for it as for GET */
         status = call->x->ops->send_file(call->x, fd, offset, length, is_whole);
     if (status)
         call->client = status;
-    else if (is_whole && !call->out.is_bodiless)
+    else if (is_whole)
         wgw_output_transit(&call->out, WGW_EV_END);
     wgw_py_op_end(call, tstate);
     return wgw_py_send_end(call);

@@ -4,13 +4,16 @@
 
 #include "bridge/call.h"
 
-enum { CHUNK_BYTES = 64 * 1024, BELIEVED_BYTES = 1024 * 1024 };
+/* Memory for up to BELIEVED_BYTES is taken on a client's word; it costs nothing until it is
+ * written to. */
+enum { CHUNK_BYTES = 64 * 1024, BELIEVED_BYTES = 16 * 1024 * 1024 };
 
 typedef struct {
     PyObject_HEAD
     wgw_call_t *call;   /* NULL after the request */
     wgw_buffer_t ahead; /* read from the exchange, not yet by the application */
     size_t ahead_pos;
+    int64_t received;   /* bytes read from the exchange so far */
     bool is_at_end;
     bool is_reading;    /* a thread is detached in a read; the state is that one's */
     wgw_status_t fault; /* sticky */
@@ -64,6 +67,7 @@ static int read_some(input_t *self, char *buf, size_t size, size_t *len_out)
         return raise_fault(status);
     }
     self->is_at_end = *len_out == 0;
+    self->received += (int64_t)*len_out;
     return 0;
 }
 
@@ -161,6 +165,24 @@ cleanup:
     return bytes;
 }
 
+/* Read to the end. What Content-Length announced goes to its place in one piece; an input
+ * filter may make more of it, or less. */
+static PyObject *read_all(input_t *self)
+{
+    int64_t announced = self->call->req->content_length - self->received;
+
+    if (announced < 0 || announced > BELIEVED_BYTES)
+        return read_growing(self, PY_SSIZE_T_MAX);
+    PyObject *bytes = read_sized(self, (Py_ssize_t)announced + (Py_ssize_t)ahead_len(self));
+    PyObject *rest = bytes ? read_growing(self, PY_SSIZE_T_MAX) : NULL;
+    if (rest && PyBytes_Size(rest) > 0)
+        PyBytes_Concat(&bytes, rest);
+    else if (bytes && !rest)
+        Py_CLEAR(bytes);
+    Py_XDECREF(rest);
+    return bytes;
+}
+
 /* Parse the optional size of read, readline and readlines: None and negative mean "all". */
 static int parse_size(PyObject *args, Py_ssize_t *size_out)
 {
@@ -183,7 +205,7 @@ static PyObject *input_read(PyObject *object, PyObject *args)
     if (parse_size(args, &size) < 0 || check_open(self) < 0)
         return NULL;
     if (size < 0)
-        return read_growing(self, PY_SSIZE_T_MAX);
+        return read_all(self);
     return size > BELIEVED_BYTES ? read_growing(self, (size_t)size) : read_sized(self, size);
 }
 
@@ -320,6 +342,7 @@ PyObject *wgw_py_input_new(wgw_call_t *call)
     self->call = call;
     self->ahead = (wgw_buffer_t){ 0 };
     self->ahead_pos = 0;
+    self->received = 0;
     self->is_at_end = call->req->content_length == 0;
     self->is_reading = false;
     self->fault = WGW_OK;

@@ -269,9 +269,13 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
     bool is_quiet = true;
 
     for (wgw_interp_t *i = atomic_load(&bridge->interps); i; i = i->next) {
-        if (i->is_main || !i->state)
+        if (i->is_main)
             continue;
-        PyThreadState *tstate = PyThreadState_New(i->istate);
+        PyThreadState *tstate = i->state ? PyThreadState_New(i->istate) : NULL;
+        if (!tstate) { /* it was never set up, or there is no memory: left as it is */
+            is_quiet = false;
+            continue;
+        }
         PyThreadState_Swap(tstate);
         if (wind_up_other(i)) {
             delete_threads(i);

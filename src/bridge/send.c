@@ -60,7 +60,7 @@ void wgw_call_send_final(wgw_call_t *call)
     bool is_whole = !wgw_output_is_short(&call->out);
 
     send_spans(call, &span, span.len ? 1 : 0, is_whole);
-    if (!is_whole)
+    if (!is_whole && !call->client)
         wgw_call_cut(call);
 }
 
@@ -200,11 +200,13 @@ static int send_held(wgw_call_t *call, PyObject *held, Py_ssize_t count)
         spans[i].data = PyBytes_AsString(block);
         spans[i].len = wgw_output_admit(&call->out, (size_t)PyBytes_Size(block));
     }
-    bool is_whole = !wgw_output_is_short(&call->out);
-    call->is_head_leaving = true;
-    PyThreadState *tstate = wgw_py_op_begin(call);
-    send_spans(call, spans, (size_t)count, is_whole);
-    wgw_py_op_end(call, tstate);
+    if (!call->client && call->out.state != WGW_OUT_DONE) {
+        bool is_whole = !wgw_output_is_short(&call->out);
+        call->is_head_leaving = true;
+        PyThreadState *tstate = wgw_py_op_begin(call);
+        send_spans(call, spans, (size_t)count, is_whole);
+        wgw_py_op_end(call, tstate);
+    }
     free(spans);
     return wgw_py_send_end(call);
 }

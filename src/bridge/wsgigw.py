@@ -10,6 +10,7 @@ LogHandler          a logging.Handler that writes to httpd's error log, at the r
 The names that begin with an underscore are called by the C part.
 """
 
+import codecs
 import importlib
 import io
 import logging
@@ -103,9 +104,11 @@ class _StandardBuffer(io.BufferedIOBase):
     def __init__(self, text):
         self._text = text
         self.name, self.mode, self.raw = text.name, "wb", self
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def write(self, data):
-        self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
+        data = bytes(data)
+        self._text.write(self._decoder.decode(data))
         return len(data)
 
     def flush(self):
@@ -124,21 +127,27 @@ class _StandardBuffer(io.BufferedIOBase):
 # --- setting up and winding up an interpreter ---------------------------------
 
 
+_server_pid, _set_signal = 0, None  # of embedded mode; a forked copy has its signals back
+
+
 def _set_up(process, group, folders):
     """Make the attached interpreter ready; `folders` go to the front of sys.path."""
-    global process_group, application_group
+    global process_group, application_group, _server_pid, _set_signal
     process_group, application_group = process, group
     sys.argv[:] = ["mod_wsgi"]
     sys.stdout = sys.__stdout__ = _StandardStream("<stdout>")
     sys.stderr = sys.__stderr__ = _StandardStream("<stderr>")
     warnings.showwarning = _show_warning
     if not process:
+        _server_pid, _set_signal = os.getpid(), signal.signal
         signal.signal = _ignore_signal
     _add_folders(folders)
 
 
 def _ignore_signal(signalnum, handler):
-    """In embedded mode signals are httpd's. Takes the place of signal.signal()."""
+    """In httpd's own process signals are httpd's. Takes the place of signal.signal()."""
+    if os.getpid() != _server_pid:
+        return _set_signal(signalnum, handler)
     _log(_INFO, f"WGW0018: signal.signal({signalnum}) is ignored: in embedded mode signals are "
                 f"httpd's; called from\n{''.join(traceback.format_stack(sys._getframe(1)))}")
     return signal.getsignal(signalnum)

@@ -101,9 +101,15 @@ static const wgw_alias_t *recognise(request_rec *r)
     return alias;
 }
 
+/* The note that translate_name has left. */
+static const wgw_alias_t *noted_alias(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, wgw_module_current());
+}
+
 const wgw_alias_t *wgw_alias_of(request_rec *r)
 {
-    wgw_alias_t *alias = ap_get_module_config(r->request_config, wgw_module_current());
+    const wgw_alias_t *alias = noted_alias(r);
 
     return alias ? alias : recognise(r);
 }
@@ -128,7 +134,7 @@ int wgw_alias_translate(request_rec *r)
 
 int wgw_alias_map_to_storage(request_rec *r)
 {
-    const wgw_alias_t *alias = wgw_alias_of(r);
+    const wgw_alias_t *alias = noted_alias(r);
 
     if (r->method_number == M_TRACE)
         return DECLINED; /* core answers it, as TraceEnable says */
@@ -137,5 +143,5 @@ int wgw_alias_map_to_storage(request_rec *r)
 
 int wgw_alias_type_checker(request_rec *r)
 {
-    return wgw_alias_of(r) ? OK : DECLINED; /* SetHandler still has its say, in the fixups */
+    return noted_alias(r) ? OK : DECLINED; /* SetHandler still has its say, in the fixups */
 }

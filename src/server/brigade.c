@@ -83,8 +83,9 @@ static wgw_status_t read_pieces(wgw_brigade_t *x, char *buf, size_t size, apr_re
         if (APR_BRIGADE_EMPTY(x->in)) {
             apr_status_t rv = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES, block,
                                              (apr_off_t)size);
-            if (block == APR_NONBLOCK_READ && (APR_STATUS_IS_EAGAIN(rv) || APR_BRIGADE_EMPTY(x->in)))
-                return WGW_EFAILED; /* nothing has arrived; nothing is broken */
+            if (block == APR_NONBLOCK_READ &&
+                (APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(x->in))))
+                return WGW_OK; /* nothing has arrived yet */
             if (rv != APR_SUCCESS)
                 return input_status(r, rv);
             continue;
@@ -99,20 +100,37 @@ static wgw_status_t read_pieces(wgw_brigade_t *x, char *buf, size_t size, apr_re
 static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, size_t *len_out)
 {
     wgw_brigade_t *x = of(exchange);
+    size_t more = 1;
 
     *len_out = 0;
     if (x->is_input_dropped)
         return WGW_EUNWANTED;
-    return read_pieces(x, buf, size, APR_BLOCK_READ, len_out);
+    if (x->input_fault)
+        return x->input_fault;
+    x->input_fault = read_pieces(x, buf, size, APR_BLOCK_READ, len_out);
+    if (x->input_fault)
+        return x->input_fault;
+    /* And whatever else has arrived, so that Python is left and entered once for all of it. A
+     * fault that this meets is for the next call. */
+    for (; more && *len_out < size && !x->is_input_at_end && !x->input_fault; *len_out += more)
+        x->input_fault = read_pieces(x, buf + *len_out, size - *len_out, APR_NONBLOCK_READ, &more);
+    return WGW_OK;
 }
 
 /* --- head ----------------------------------------------------------------------------- */
 
 static bool is_about_content(const char *name)
 {
-    return ap_cstr_casecmpn(name, "Content-", 8) == 0 || ap_cstr_casecmp(name, "ETag") == 0 ||
-           ap_cstr_casecmp(name, "Last-Modified") == 0 ||
-           ap_cstr_casecmp(name, "Accept-Ranges") == 0;
+    static const char *const NAMES[] = {
+        "Content-Type", "Content-Length", "Content-Encoding", "Content-Language",
+        "Content-Location", "Content-Range", "Content-Disposition", "Content-MD5", "ETag",
+        "Last-Modified", "Accept-Ranges",
+    };
+
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (ap_cstr_casecmp(name, NAMES[i]) == 0)
+            return true;
+    return false;
 }
 
 /* httpd answers instead (WSGIErrorOverride); what the application says about anything but
@@ -316,7 +334,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
     }
     if (is_last && is_answered_by_condition(x))
         return pass(x, true);
-    apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, size, r->pool);
+    apr_bucket *bucket = size ? apr_brigade_insert_file(x->out, file, offset, size, r->pool) : NULL;
     if (bucket)
         apr_bucket_file_enable_mmap(bucket, 0); /* a file that shrinks would be SIGBUS */
     return pass(x, is_last);

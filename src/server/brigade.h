@@ -12,6 +12,7 @@ typedef struct wgw_brigade_t {
     apr_bucket_brigade *in;  /* read, not yet taken; NULL before the first read */
     apr_bucket_brigade *out;
     bool is_input_at_end;
+    wgw_status_t input_fault; /* sticky */
     bool is_input_dropped;   /* the response is complete: what was not read is gone */
     bool uses_sendfile;
     bool overrides_errors;   /* WSGIErrorOverride */

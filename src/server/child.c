@@ -308,8 +308,10 @@ static apr_status_t leave(void *ctx)
 {
     child_t *c = ctx;
 
-    if (!c->has_thread || (c->api && c->api->is_inside()))
+    if (!c->has_thread)
         return APR_SUCCESS;
+    if (c->api && c->api->is_inside())
+        exit_without_python(c);
     begin_stop(c);
     if (!wait_until_ended(c, wgw_deadline_in_us(LEAVE_US)))
         exit_without_python(c);

@@ -16,7 +16,7 @@ static bool is_token(const char *text)
     return text[0] == '%' && text[1] == '{';
 }
 
-static bool is_env_token(const char *text)
+bool wgw_is_env_token(const char *text)
 {
     size_t len = strlen(text);
 
@@ -29,7 +29,7 @@ const char *wgw_group_check(apr_pool_t *p, const char *text)
 
     if (!*text)
         return "an empty name is not allowed; the main interpreter is %{GLOBAL}";
-    if (!is_token(text) || is_env_token(text))
+    if (!is_token(text) || wgw_is_env_token(text))
         return NULL;
     for (size_t i = 0; i < sizeof TOKENS / sizeof *TOKENS; i++)
         if (strcmp(text, TOKENS[i]) == 0)
@@ -42,7 +42,7 @@ const char *wgw_group_check(apr_pool_t *p, const char *text)
 
 const char *wgw_env_expand(request_rec *r, const char *text)
 {
-    if (!is_env_token(text))
+    if (!wgw_is_env_token(text))
         return text;
     const char *name = apr_pstrmemdup(r->pool, text + 6, strlen(text) - 7);
     const char *value = apr_table_get(r->notes, name);

@@ -2,7 +2,12 @@
 #ifndef WGW_SERVER_GROUP_H
 #define WGW_SERVER_GROUP_H
 
+#include <stdbool.h>
+
 #include <httpd.h>
+
+/* Tell whether `text` is %{ENV:variable}. */
+bool wgw_is_env_token(const char *text);
 
 /* Check the text of a group. Returns: NULL; or what is wrong and what is allowed. */
 const char *wgw_group_check(apr_pool_t *p, const char *text);

@@ -43,7 +43,7 @@ static const char *parse_number(cmd_parms *cmd, const wgw_option_t *option, cons
 static const char *parse_callable(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                                   void *field)
 {
-    if (strncmp(text, "%{ENV:", 6) != 0 && !wgw_is_dotted_name(text))
+    if (!wgw_is_env_token(text) && !wgw_is_dotted_name(text))
         return refuse(cmd, option, text, "a Python name, such as application, or %{ENV:variable}");
     *(const char **)field = text;
     return NULL;

@@ -79,6 +79,40 @@ def fork(environ, start_response):
     return [b"parent"]
 
 
+@routes("/fork-late", validated=False)
+def fork_late(environ, start_response):
+    """A copy that is made while the response is under way, or at its close()."""
+    where = argument(environ, "where")
+    start(start_response)
+
+    class Result:
+        def __iter__(self):
+            yield b"A"
+            if where == "iteration" and copied():
+                yield b"CHILD"
+            yield b"B"
+
+        def close(self):
+            if where == "close":
+                copied()
+
+    def copied():
+        pid = os.fork()
+        if pid:
+            os.waitpid(pid, 0)
+        return pid == 0
+
+    return Result()
+
+
+@routes("/overridden", validated=False)
+def overridden(environ, start_response):
+    """An error that httpd answers instead, with fields that are not about its content."""
+    start_response("404 Not", PLAIN + [("Content-Security-Policy", "default-src 'none'"),
+                                       ("Content-Language", "en"), ("X-Some", "thing")])
+    return [b"mine"]
+
+
 @routes("/shrinking", validated=False)
 def shrinking(environ, start_response):
     """A file that is cut short while it is sent."""

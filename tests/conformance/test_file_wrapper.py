@@ -146,6 +146,15 @@ def test_conditional(server, asked, status, key):
     assert server.wait_notes(key) == ["close"]
 
 
+def test_conditional_head(server):
+    """RFC 9110 section 13.2: conditions hold for HEAD as for GET."""
+    with server.connect() as connection:
+        for tag, status in ((ETAG, 304), ('"other"', 200)):
+            connection.request("HEAD", "/wrap/file?source=file&ETag=%22abc%22",
+                               [("If-None-Match", tag)])
+            assert connection.response("HEAD").status == status
+
+
 @pytest.mark.parametrize("target", ["file?source=noted", "iterated?x=1"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_file_is_closed_once(server, target, method, key):

@@ -45,6 +45,13 @@ def test_endless_result_whose_body_is_not_wanted(server, method, target, status,
     server.allow_log("WGW0021")
 
 
+def test_overridden_error_keeps_what_is_not_about_its_content(server):
+    answer = server.get("/override/overridden")
+    assert answer.status == 404 and answer.body != b"mine"
+    assert answer.header("Content-Security-Policy") == "default-src 'none'"
+    assert answer.header("X-Some") == "thing" and answer.header("Content-Language") != "en"
+
+
 def test_two_threads_read_one_body(server):
     """Every byte an application gets is one of the body, never of other memory."""
     for _ in range(5):

@@ -212,7 +212,7 @@ def test_continue_is_sent_at_the_first_read(server, key):
     with server.connect() as connection:
         expecting(connection, f"/input/late?key={key}")
         server.wait_notes(key)
-        assert connection.quiet(0.5), "100 before the application read a byte"
+        assert connection.quiet(0.5), (connection._buffer, "100 before the application read a byte")
         server.open_gate(key)
         assert connection.begin(skip_interim=False).status == 100
         connection.send(b"body")

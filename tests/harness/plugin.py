@@ -142,7 +142,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture
 def key() -> Iterator[str]:
     """A name for the notes and gates of one test; its gates are open after the test."""
-    name = f"key{next(_KEYS)}"
+    name = f"key{next(_KEYS)}x"
     yield name
     for running in Server.running:
         for suffix in ("", "1", "2"):

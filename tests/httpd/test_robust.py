@@ -23,6 +23,16 @@ def test_forked_copy(make_server):
         assert made.get("/fork").body == b"parent"
 
 
+@pytest.mark.parametrize("where", ["iteration", "close"])
+def test_forked_copy_does_not_touch_the_connection(make_server, where):
+    made = make_server(Site("WSGIScriptAlias / {apps}/hostile.wsgi", children=ONE_CHILD))
+    with made.connect() as connection:
+        for _ in range(2):
+            connection.request("GET", f"/fork-late?where={where}")
+            answer = connection.response()
+            assert (answer.status, answer.complete, answer.body) == (200, True, b"AB")
+
+
 def test_both_names_at_once(make_server):
     lines = stage.load_lines()
     module = re.search(r"LoadModule wsgigw_module (\S+)", lines).group(1)
