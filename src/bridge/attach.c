@@ -72,7 +72,8 @@ void wgw_py_thread_clear(wgw_thread_t *thread)
         Py_CLEAR(thread->memo[key]);
 }
 
-void wgw_thread_free(wgw_thread_t *thread)
+/* Free a record that is in no list of its interpreter any more. */
+static void free_thread(wgw_thread_t *thread)
 {
     wgw_buffer_deinit(&thread->head);
     wgw_buffer_deinit(&thread->body);
@@ -95,7 +96,7 @@ static void release_threads(void *first)
             PyThreadState_Clear(thread->tstate);
             PyEval_ReleaseThread(thread->tstate);
             PyThreadState_Delete(thread->tstate);
-            wgw_thread_free(thread);
+            free_thread(thread);
             count_out(bridge);
         }
         thread = next;

@@ -68,7 +68,4 @@ wgw_thread_t *wgw_thread_here(wgw_interp_t *interp);
 /* Drop the Python objects of a record. Context: attached to its interpreter. */
 void wgw_py_thread_clear(wgw_thread_t *thread);
 
-/* Free a record that is in no list of its interpreter any more. */
-void wgw_thread_free(wgw_thread_t *thread);
-
 #endif
