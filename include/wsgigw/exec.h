@@ -1,0 +1,75 @@
+/* The contract between the supervisor and a daemon process: what the process
+ * finds when it begins, and what the two say to each other.
+ *
+ * It is started as
+ *     PYTHON -P [-O|-OO] [-B] [-W spec ...] -c WGW_EXEC_BOOT EXTENSION
+ * where EXTENSION is the path of _wsgigw.abi3.so. */
+#ifndef WSGIGW_EXEC_H
+#define WSGIGW_EXEC_H
+
+#include <stdint.h>
+
+enum { WGW_EXEC_VERSION = 1 };
+
+/* Descriptors, beside 0 (/dev/null) and 1 and 2 (a pipe to the log, O_NONBLOCK). */
+enum {
+    WGW_FD_LISTENER = 3, /* the row's listening socket: AF_UNIX, SOCK_STREAM, O_NONBLOCK */
+    WGW_FD_CONTROL = 4,  /* to the supervisor: AF_UNIX, SOCK_SEQPACKET */
+    WGW_FD_BOARD = 5     /* the scoreboard of its pool */
+};
+
+/* Exit codes of a daemon process, beside those an application may choose. */
+enum {
+    WGW_EXIT_OK = 0,          /* told to end, or by a signal to end in order */
+    WGW_EXIT_STUCK = 75,      /* did not end in time: a request or a thread was still running */
+    WGW_EXIT_PYTHON = 76,     /* not CPython, or older than 3.11 */
+    WGW_EXIT_EXTENSION = 77,  /* the extension cannot be loaded */
+    WGW_EXIT_CONTRACT = 78,   /* the supervisor is of another version, or a descriptor is missing */
+    WGW_EXIT_EXEC = 79        /* between fork and exec; the log says which step */
+};
+
+/* The first byte of each message on the control channel; the rest depends on it. Integers are
+ * little-endian; texts as wgw_cursor_text() reads them. */
+typedef enum wgw_exec_message_t {
+    /* supervisor -> process */
+    WGW_EXEC_START = 1, /* u8 WGW_EXEC_VERSION, u32 row, u32 epoch, u32 row_count, u32 entry_count,
+                           then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
+                           wgw_worker_spec_t. Once, first, before anything is served. */
+    WGW_EXEC_DRAIN = 2, /* u32 milliseconds: take nothing new, finish, end within that time */
+    WGW_EXEC_STOP = 3,  /* u32 milliseconds: the same, but do not wait for what can be cut */
+    /* process -> supervisor */
+    WGW_EXEC_READY = 16,   /* everything is imported and it takes requests */
+    WGW_EXEC_LEAVING = 17  /* u8 wgw_leave_reason_t: it has begun to end by itself */
+} wgw_exec_message_t;
+
+typedef enum wgw_leave_reason_t {
+    WGW_LEAVE_TOLD,     /* by DRAIN or STOP, or the supervisor has gone */
+    WGW_LEAVE_SHUTDOWN, /* SIGTERM or SIGINT to the process */
+    WGW_LEAVE_EVICTION  /* SIGUSR1 to the process */
+} wgw_leave_reason_t;
+
+/* A START message is at most this long. */
+enum { WGW_EXEC_START_MOST = 256 * 1024 };
+
+/* What PYTHON -c runs. Understood by any Python, so that a wrong one can say what it is. */
+#define WGW_EXEC_BOOT \
+    "import sys\n" \
+    "if getattr(getattr(sys, 'implementation', None), 'name', '') != 'cpython' " \
+    "or sys.version_info < (3, 11):\n" \
+    "    sys.stderr.write('<2>WGW0061: %s is %s %s; a daemon process needs CPython 3.11 or newer. " \
+    "Name another one with python= or python-home=\\n' % (sys.executable, " \
+    "getattr(getattr(sys, 'implementation', None), 'name', 'python'), sys.version.split()[0]))\n" \
+    "    sys.exit(76)\n" \
+    "import importlib.util\n" \
+    "try:\n" \
+    "    spec = importlib.util.spec_from_file_location('_wsgigw', sys.argv[1])\n" \
+    "    module = importlib.util.module_from_spec(spec)\n" \
+    "    sys.modules['_wsgigw'] = module\n" \
+    "    spec.loader.exec_module(module)\n" \
+    "except Exception as error:\n" \
+    "    sys.stderr.write('<2>WGW0062: %s cannot be loaded by %s (%s): %s\\n' % (sys.argv[1], " \
+    "sys.executable, sys.version.split()[0], error))\n" \
+    "    sys.exit(77)\n" \
+    "sys.exit(module.serve(sys.argv[1]))\n"
+
+#endif
