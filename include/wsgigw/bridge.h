@@ -22,6 +22,8 @@ typedef struct wgw_bridge_config_t {
     const char *const *python_path; /* folders that go to the front of sys.path */
     size_t python_path_count;
     int server_version[3];       /* httpd's, for apache.version */
+    const char *extension;       /* the file that `_wsgigw` is imported from; NULL: it was
+                                    registered (embedded mode) */
 } wgw_bridge_config_t;
 
 typedef struct wgw_bridge_t wgw_bridge_t;

@@ -52,6 +52,8 @@ typedef struct wgw_request_t {
     bool is_multiprocess;    /* wsgi.multiprocess */
     bool is_bodiless;        /* the response has no body: the application sees HEAD */
     double request_start;    /* seconds since 1970, when httpd began with it */
+    double queue_start;      /* when it began to look for a daemon thread; 0 in embedded mode */
+    double daemon_start;     /* when a daemon thread took it; 0 in embedded mode */
     int64_t content_length;  /* bytes of request body announced; -1 when not known */
     wgw_deadline_t deadline; /* for waiting on others (a script being imported) */
 } wgw_request_t;
@@ -114,6 +116,10 @@ typedef struct wgw_exchange_ops_t {
     /* End a response that has begun, so that the client sees that it is cut (DESIGN
      * invariant 4). */
     void (*cut)(wgw_exchange_t *x);
+
+    /* Take note that no Python will run for this request any more: what follows is sending.
+     * NULL where nobody needs to know. */
+    void (*leave)(wgw_exchange_t *x);
 
     /* Write one line to the log of the request's virtual host. */
     wgw_log_fn *log; /* ctx is the wgw_exchange_t */

@@ -62,9 +62,8 @@ enum { WGW_EXEC_START_MOST = 256 * 1024 };
     "    sys.exit(76)\n" \
     "import importlib.util\n" \
     "try:\n" \
-    "    spec = importlib.util.spec_from_file_location('_wsgigw', sys.argv[1])\n" \
+    "    spec = importlib.util.spec_from_file_location('_wsgigw_worker', sys.argv[1])\n" \
     "    module = importlib.util.module_from_spec(spec)\n" \
-    "    sys.modules['_wsgigw'] = module\n" \
     "    spec.loader.exec_module(module)\n" \
     "except Exception as error:\n" \
     "    sys.stderr.write('<2>WGW0062: %s cannot be loaded by %s (%s): %s\\n' % (sys.argv[1], " \

@@ -215,6 +215,8 @@ int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x)
         fail(&call, WGWNO(0009) "a request could not be begun");
     end(&call);
     PyEval_SaveThread();
+    if (x->ops->leave)
+        x->ops->leave(x);
     if (call.is_final_pending)
         wgw_call_send_final(&call);
     give_memory(&call.head.text, &call.thread->head);

@@ -171,6 +171,20 @@ static int set_typed(wgw_call_t *call, PyObject *dict, wgw_typed_key_t mod_wsgi,
     return rc;
 }
 
+/* When a request was queued and taken, in daemon mode; in embedded mode the prototype says 0. */
+static int set_queue_times(wgw_call_t *call, PyObject *dict)
+{
+    const wgw_request_t *req = call->req;
+
+    if (req->queue_start == 0 && req->daemon_start == 0)
+        return 0;
+    return set_typed(call, dict, WGW_TYPED_MW_QUEUE_START, WGW_TYPED_WG_QUEUE_START,
+                     PyFloat_FromDouble(req->queue_start)) < 0
+               ? -1
+               : set_typed(call, dict, WGW_TYPED_MW_DAEMON_START, WGW_TYPED_WG_DAEMON_START,
+                           PyFloat_FromDouble(req->daemon_start));
+}
+
 static int set_flag(wgw_call_t *call, PyObject *dict, wgw_typed_key_t key, bool is_true)
 {
     return PyDict_SetItem(dict, call->state->typed[key], is_true ? Py_True : Py_False);
@@ -191,6 +205,7 @@ static int set_typed_entries(wgw_call_t *call, PyObject *dict)
                    set_typed(call, dict, WGW_TYPED_MW_REQUEST_START,
                              WGW_TYPED_WG_REQUEST_START,
                              PyFloat_FromDouble(call->req->request_start)) < 0 ||
+                   set_queue_times(call, dict) < 0 ||
                    set_typed(call, dict, WGW_TYPED_MW_APPLICATION_START,
                              WGW_TYPED_WG_APPLICATION_START,
                              PyFloat_FromDouble(now_seconds())) < 0

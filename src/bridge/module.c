@@ -160,9 +160,29 @@ static int make_public_module(wgw_py_state_t *state)
     return rc < 0 ? -1 : run_source(state->helpers);
 }
 
+/* Import `_wsgigw`, which in daemon mode is a file that is not on sys.path. A sub-interpreter
+ * has it in no sys.modules yet, and each gets a module of its own. */
+static PyObject *import_own(const char *extension)
+{
+    static const char SOURCE[] =
+        "import importlib.util, sys\n"
+        "spec = importlib.util.spec_from_file_location('_wsgigw', path)\n"
+        "sys.modules['_wsgigw'] = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(sys.modules['_wsgigw'])\n";
+    PyObject *scope = extension ? Py_BuildValue("{s:N}", "path", PyUnicode_DecodeFSDefault(extension))
+                                : PyDict_New();
+    PyObject *code = scope && extension ? Py_CompileString(SOURCE, "<wsgigw>", Py_file_input) : NULL;
+    PyObject *done = code ? PyEval_EvalCode(code, scope, scope) : NULL;
+
+    Py_XDECREF(scope);
+    Py_XDECREF(code);
+    Py_XDECREF(done);
+    return PyErr_Occurred() ? NULL : PyImport_ImportModule("_wsgigw");
+}
+
 wgw_py_state_t *wgw_py_state_import(wgw_bridge_t *bridge)
 {
-    PyObject *module = PyImport_ImportModule("_wsgigw");
+    PyObject *module = import_own(bridge->config->extension);
     wgw_py_state_t *state = module ? PyModule_GetState(module) : NULL;
 
     Py_XDECREF(module); /* sys.modules, and the types, keep it */

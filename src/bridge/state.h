@@ -15,9 +15,13 @@
     X(WSGI_MULTIPROCESS, "wsgi.multiprocess") \
     X(MW_THREAD_ID, "mod_wsgi.thread_id") \
     X(MW_REQUEST_START, "mod_wsgi.request_start") \
+    X(MW_QUEUE_START, "mod_wsgi.queue_start") \
+    X(MW_DAEMON_START, "mod_wsgi.daemon_start") \
     X(MW_APPLICATION_START, "mod_wsgi.application_start") \
     X(WG_THREAD_ID, "wsgigw.thread_id") \
     X(WG_REQUEST_START, "wsgigw.request_start") \
+    X(WG_QUEUE_START, "wsgigw.queue_start") \
+    X(WG_DAEMON_START, "wsgigw.daemon_start") \
     X(WG_APPLICATION_START, "wsgigw.application_start")
 
 typedef enum wgw_typed_key_t {

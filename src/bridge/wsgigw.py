@@ -127,7 +127,7 @@ class _StandardBuffer(io.BufferedIOBase):
 # --- setting up and winding up an interpreter ---------------------------------
 
 
-_server_pid, _set_signal = 0, None  # of embedded mode; a forked copy has its signals back
+_server_pid, _set_signal = 0, None  # a forked copy has its signals back
 
 
 def _set_up(process, group, folders):
@@ -138,18 +138,17 @@ def _set_up(process, group, folders):
     sys.stdout = sys.__stdout__ = _StandardStream("<stdout>")
     sys.stderr = sys.__stderr__ = _StandardStream("<stderr>")
     warnings.showwarning = _show_warning
-    if not process:
-        _server_pid, _set_signal = os.getpid(), signal.signal
-        signal.signal = _ignore_signal
+    _server_pid, _set_signal = os.getpid(), signal.signal
+    signal.signal = _ignore_signal
     _add_folders(folders)
 
 
 def _ignore_signal(signalnum, handler):
-    """In httpd's own process signals are httpd's. Takes the place of signal.signal()."""
+    """The signals of a server process are the server's. Takes the place of signal.signal()."""
     if os.getpid() != _server_pid:
         return _set_signal(signalnum, handler)
-    _log(_INFO, f"WGW0018: signal.signal({signalnum}) is ignored: in embedded mode signals are "
-                f"httpd's; called from\n{''.join(traceback.format_stack(sys._getframe(1)))}")
+    _log(_INFO, f"WGW0018: signal.signal({signalnum}) is ignored: the signals of this process are "
+                f"the server's; called from\n{''.join(traceback.format_stack(sys._getframe(1)))}")
     return signal.getsignal(signalnum)
 
 

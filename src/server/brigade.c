@@ -117,6 +117,14 @@ static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, 
     return WGW_OK;
 }
 
+wgw_status_t wgw_brigade_read_ready(wgw_brigade_t *x, char *buf, size_t size, size_t *len_out)
+{
+    *len_out = 0;
+    if (!x->input_fault && !x->is_input_at_end)
+        x->input_fault = read_pieces(x, buf, size, APR_NONBLOCK_READ, len_out);
+    return x->input_fault;
+}
+
 /* --- head ----------------------------------------------------------------------------- */
 
 static bool is_about_content(const char *name)
@@ -172,6 +180,14 @@ static wgw_status_t send_head(wgw_exchange_t *exchange, const wgw_head_t *head)
     if (head->status == HTTP_RESET_CONTENT) /* it has no content (RFC 9110, 15.3.6) */
         apr_table_unset(r->headers_out, "Content-Length");
     return WGW_OK;
+}
+
+void wgw_brigade_forget_head(wgw_brigade_t *x)
+{
+    apr_table_clear(x->r->headers_out);
+    ap_set_content_type(x->r, NULL);
+    x->r->status = HTTP_OK;
+    x->r->status_line = NULL;
 }
 
 /* --- the end -------------------------------------------------------------------------- */

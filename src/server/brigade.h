@@ -20,6 +20,13 @@ typedef struct wgw_brigade_t {
     int override_status;     /* status that httpd is to answer itself; 0 */
 } wgw_brigade_t;
 
+/* Read what has come of the request body, and wait for nothing; *len_out 0 when nothing has, or at
+ * its end, which is_input_at_end tells. Returns: as read_body. */
+wgw_status_t wgw_brigade_read_ready(wgw_brigade_t *x, char *buf, size_t size, size_t *len_out);
+
+/* Forget a head that was set, of which nothing has left: httpd is to answer itself. */
+void wgw_brigade_forget_head(wgw_brigade_t *x);
+
 /* Begin an exchange. Borrows: r, request. */
 void wgw_brigade_init(wgw_brigade_t *x, request_rec *r, const wgw_request_t *request);
 

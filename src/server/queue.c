@@ -1,0 +1,273 @@
+/* A thread is claimed by lowering its process's idle_count in shared memory; so
+ * a request never waits behind a busy process while another is idle, and costs no
+ * system call for finding out. Who finds none waits on the board's futex. What the
+ * board says is used only in ways that can harm nobody but this pool. */
+#include "server/queue.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+/* This child's connections to one pool. */
+typedef struct {
+    pthread_mutex_t lock;
+    wgw_link_t **kept; /* a stack for each row; under `lock` */
+} links_t;
+
+static links_t *children_links; /* by wgw_pool_t.index */
+static pid_t parent_pid;
+
+/* --- kept connections ----------------------------------------------------------------- */
+
+static links_t *links_of(const wgw_pool_t *pool)
+{
+    return &children_links[pool->index];
+}
+
+static void close_links(wgw_link_t *link)
+{
+    while (link) {
+        wgw_link_t *next = link->next;
+        wgw_link_close(link);
+        link = next;
+    }
+}
+
+void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools)
+{
+    children_links = apr_pcalloc(pchild, (apr_size_t)(pools->nelts + 1) * sizeof *children_links);
+    parent_pid = getppid();
+    for (int i = 0; i < pools->nelts; i++) {
+        const wgw_pool_t *pool = APR_ARRAY_IDX(pools, i, wgw_pool_t *);
+        pthread_mutex_init(&children_links[i].lock, NULL);
+        children_links[i].kept = apr_pcalloc(pchild, pool->row_count * sizeof(wgw_link_t *));
+    }
+}
+
+static wgw_row_t *row_of(const wgw_pool_t *pool, unsigned row)
+{
+    return &pool->board->rows[row];
+}
+
+/* Take a connection to the process that the row has now; drop those to processes before it.
+ * Returns: NULL none. */
+static wgw_link_t *take_kept(const wgw_pool_t *pool, unsigned row)
+{
+    links_t *links = links_of(pool);
+    wgw_link_t *stale = NULL;
+    uint32_t epoch = atomic_load(&row_of(pool, row)->epoch);
+
+    pthread_mutex_lock(&links->lock);
+    wgw_link_t *link = links->kept[row];
+    if (link && link->epoch != epoch) {
+        stale = link;
+        link = links->kept[row] = NULL;
+    } else if (link) {
+        links->kept[row] = link->next;
+    }
+    pthread_mutex_unlock(&links->lock);
+    close_links(stale);
+    return link;
+}
+
+/* Cut off what has not been used for a while. Returns: it. */
+static wgw_link_t *take_idle(wgw_link_t *link, int64_t now_us)
+{
+    enum { KEPT_US = 60 * 1000 * 1000 };
+
+    while (link->next && now_us - link->next->used_us < KEPT_US)
+        link = link->next;
+    wgw_link_t *idle = link->next;
+    link->next = NULL;
+    return idle;
+}
+
+void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable)
+{
+    links_t *links = links_of(pool);
+
+    if (!is_usable) {
+        wgw_link_close(link);
+        return;
+    }
+    link->used_us = wgw_now_us();
+    pthread_mutex_lock(&links->lock);
+    link->next = links->kept[link->row];
+    links->kept[link->row] = link;
+    wgw_link_t *idle = take_idle(link, link->used_us);
+    pthread_mutex_unlock(&links->lock);
+    close_links(idle);
+}
+
+/* --- places in the queue -------------------------------------------------------------- */
+
+static void set_state(wgw_entry_t *entry, wgw_entry_state_t state)
+{
+    atomic_store(&entry->since_us, wgw_now_us());
+    atomic_store(&entry->state, state);
+}
+
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *place_out)
+{
+    wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
+    unsigned first = (unsigned)(gettid() * 7) % pool->entry_count; /* apart from other threads */
+    int64_t wait_us = pool->queue_timeout_us ? pool->queue_timeout_us : pool->socket_timeout_us;
+
+    for (unsigned i = 0; i < pool->entry_count; i++) {
+        unsigned number = (first + i) % pool->entry_count;
+        wgw_entry_t *entry = &entries[number];
+        uint32_t expected = WGW_ENTRY_FREE;
+        if (atomic_load(&entry->state) != WGW_ENTRY_FREE ||
+            !atomic_compare_exchange_strong(&entry->state, &expected, WGW_ENTRY_WAITING))
+            continue;
+        atomic_store(&entry->client_pid, getpid());
+        atomic_store(&entry->since_us, wgw_now_us());
+        apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
+        apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
+        *place_out = (wgw_place_t){ .pool = pool, .entry = entry, .number = number,
+                                    .wait_by = wgw_deadline_in_us(wait_us) };
+        return true;
+    }
+    atomic_fetch_add(&pool->board->refused_count, 1);
+    return false;
+}
+
+void wgw_queue_leave(wgw_place_t *place)
+{
+    atomic_store(&place->entry->state, WGW_ENTRY_FREE);
+}
+
+bool wgw_queue_has_begun(const wgw_place_t *place)
+{
+    return atomic_load(&place->entry->state) == WGW_ENTRY_BEGUN;
+}
+
+/* --- claiming ------------------------------------------------------------------------- */
+
+/* The row with the most idle threads, so that work is spread over processes, and so over
+ * interpreter locks. Returns: -1 when nobody is idle; *is_anybody_out: a process is there. */
+static int find_idle_row(const wgw_pool_t *pool, bool *is_anybody_out)
+{
+    int32_t most = 0;
+    int found = -1;
+
+    *is_anybody_out = false;
+    for (unsigned i = 0; i < pool->row_count; i++) {
+        wgw_row_t *row = row_of(pool, i);
+        if (!atomic_load(&row->epoch))
+            continue;
+        *is_anybody_out = true;
+        int32_t idle = atomic_load(&row->idle_count);
+        if (idle > most) {
+            most = idle;
+            found = (int)i;
+        }
+    }
+    return found;
+}
+
+/* Returns: the row a thread was claimed of; -1 none was idle. *epoch_out is of the process. */
+static int claim_row(const wgw_pool_t *pool, uint32_t *epoch_out, bool *is_anybody_out)
+{
+    int row;
+
+    while ((row = find_idle_row(pool, is_anybody_out)) >= 0) {
+        *epoch_out = atomic_load(&row_of(pool, (unsigned)row)->epoch);
+        if (wgw_row_claim(row_of(pool, (unsigned)row)))
+            return row;
+    }
+    return -1;
+}
+
+/* Sleep until a thread has become idle, or a second has passed: nothing that anybody writes to
+ * the board, or fails to write because it was killed, can make it longer. */
+static void sleep_until_idle(const wgw_pool_t *pool, wgw_deadline_t deadline, uint32_t seq)
+{
+    enum { SLICE_US = 1000000 };
+    int64_t left = wgw_deadline_left_us(deadline);
+
+    if (left > SLICE_US)
+        left = SLICE_US;
+    struct timespec limit = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
+    syscall(SYS_futex, &pool->board->idle_seq, FUTEX_WAIT, seq, &limit, NULL, 0);
+}
+
+/* Whether nobody will ever start a process again: httpd's parent has gone. */
+static bool is_orphan(void)
+{
+    return getppid() != parent_pid;
+}
+
+/* Wait until a thread is idle, and claim it. Returns: the row; or -1 and *why_out. */
+static int wait_for_row(const wgw_place_t *place, uint32_t *epoch_out, wgw_claim_t *why_out)
+{
+    const wgw_pool_t *pool = place->pool;
+    wgw_deadline_t nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
+    bool is_anybody;
+    int row = claim_row(pool, epoch_out, &is_anybody);
+
+    if (row >= 0)
+        return row;
+    atomic_fetch_add(&pool->board->waiting_count, 1);
+    for (;;) {
+        uint32_t seq = atomic_load(&pool->board->idle_seq);
+        row = claim_row(pool, epoch_out, &is_anybody);
+        if (is_anybody)
+            nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
+        if (row >= 0)
+            break;
+        *why_out = is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
+        if (wgw_deadline_left_us(place->wait_by) == 0 ||
+            (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
+            break;
+        sleep_until_idle(pool, is_anybody ? place->wait_by : nobody_by, seq);
+    }
+    atomic_fetch_sub(&pool->board->waiting_count, 1);
+    return row;
+}
+
+/* A thread was claimed, but there is no way to it. */
+static void give_back(const wgw_pool_t *pool, unsigned row)
+{
+    atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+}
+
+wgw_claim_t wgw_queue_claim(wgw_place_t *place, wgw_link_t **link_out)
+{
+    const wgw_pool_t *pool = place->pool;
+    uint32_t epoch;
+    wgw_claim_t why;
+    int row = wait_for_row(place, &epoch, &why);
+
+    if (row < 0)
+        return why;
+    atomic_store(&place->entry->row, (uint32_t)row);
+    set_state(place->entry, WGW_ENTRY_SENT);
+    *link_out = take_kept(pool, (unsigned)row);
+    if (*link_out)
+        return WGW_CLAIMED;
+    if (wgw_link_open(pool, (unsigned)row, epoch, wgw_deadline_in_us(pool->connect_timeout_us),
+                      link_out) == 0)
+        return WGW_CLAIMED;
+    give_back(pool, (unsigned)row);
+    return WGW_CLAIM_NOBODY;
+}
+
+int wgw_queue_exit_status(const wgw_pool_t *pool, const wgw_link_t *link)
+{
+    enum { PATIENCE_US = 500 * 1000, PAUSE_US = 5000 };
+    wgw_row_t *row = row_of(pool, link->row);
+    wgw_deadline_t deadline = wgw_deadline_in_us(PATIENCE_US);
+
+    while (atomic_load(&row->exit_epoch) != link->epoch) {
+        if (wgw_deadline_left_us(deadline) == 0)
+            return -1;
+        usleep(PAUSE_US);
+    }
+    return atomic_load(&row->exit_status);
+}

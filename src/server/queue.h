@@ -1,0 +1,48 @@
+/* How a request finds an idle daemon thread, wherever it is: by the pool's
+ * scoreboard, in a queue that all httpd children share. */
+#ifndef WGW_SERVER_QUEUE_H
+#define WGW_SERVER_QUEUE_H
+
+#include <httpd.h>
+
+#include "server/link.h"
+
+/* A place in the queue of a pool. */
+typedef struct wgw_place_t {
+    const wgw_pool_t *pool;
+    wgw_entry_t *entry;
+    unsigned number;          /* of the entry */
+    wgw_deadline_t wait_by;   /* until when it may wait for a thread (queue-timeout) */
+} wgw_place_t;
+
+/* Make this child's side of every pool. Context: child_init. */
+void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools);
+
+/* Take a place. Returns: false when the queue is full. */
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *place_out);
+
+typedef enum wgw_claim_t {
+    WGW_CLAIMED,
+    WGW_CLAIM_LATE,   /* no thread became idle before wait_by */
+    WGW_CLAIM_NOBODY  /* no process is there, for as long as connect-timeout, or ever again */
+} wgw_claim_t;
+
+/* Claim an idle thread and get a connection to its process.
+ * Owns: *link_out; to be given to wgw_queue_release().
+ * Blocks: until place->wait_by. */
+wgw_claim_t wgw_queue_claim(wgw_place_t *place, wgw_link_t **link_out);
+
+/* Tell whether the application may have been called for the request. */
+bool wgw_queue_has_begun(const wgw_place_t *place);
+
+/* Give a connection back. Owns: link; it is kept for the next request when `is_usable`. */
+void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable);
+
+/* Leave the queue. */
+void wgw_queue_leave(wgw_place_t *place);
+
+/* How the process of a link has ended, as of waitpid(); -1 when it lives, or nobody knows.
+ * Blocks: a moment, for the supervisor to notice. */
+int wgw_queue_exit_status(const wgw_pool_t *pool, const wgw_link_t *link);
+
+#endif

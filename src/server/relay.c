@@ -1,0 +1,466 @@
+/* The process is hostile: exchange/reply.c judges what it says, descriptors are
+ * checked here, and whatever it does ends at this request. */
+#include "server/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "exchange/reply.h"
+#include "server/module.h"
+#include "server/queue.h"
+#include "server/upload.h"
+#include "wire/descriptor.h"
+
+enum { SPAN_COUNT = 32, IN_SIZE = 64 * 1024 };
+
+typedef enum {
+    STEP_ON,
+    STEP_OVER, /* the response has ended, or there is none: `http_status` */
+    STEP_AGAIN /* nobody has seen the request: another process may get it */
+} step_t;
+
+typedef struct {
+    wgw_brigade_t *x;
+    request_rec *r;
+    const wgw_pool_t *pool;
+    wgw_place_t place;
+    wgw_link_t *link;
+    wgw_upload_t upload;
+    wgw_reply_t reply;
+    wgw_buffer_t in;         /* what was received and not taken */
+    size_t at;               /* bytes of it that were taken */
+    int fd;                  /* a descriptor that came, before its FILE; -1 */
+    int held_file;           /* a file whose turn it is, until what follows is known; -1 */
+    int64_t held_offset, held_size;
+    wgw_span_t spans[SPAN_COUNT]; /* of the body, to leave together */
+    size_t span_count;
+    bool has_head;           /* it was set in httpd */
+    bool has_output;         /* something has left */
+    bool is_usable;          /* the connection, for another request */
+    int http_status;
+} relay_t;
+
+/* --- the end of a request that went wrong --------------------------------------------- */
+
+/* End it so that the client sees it: by a status as long as nothing has left. */
+static step_t fail(relay_t *y, int http_status)
+{
+    if (y->has_output) {
+        y->x->exchange.ops->cut(&y->x->exchange);
+        return STEP_OVER;
+    }
+    if (y->has_head)
+        wgw_brigade_forget_head(y->x);
+    y->http_status = http_status;
+    return STEP_OVER;
+}
+
+static step_t fail_bad(relay_t *y, const char *wrong)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                  WGWNO(0051) "a daemon process of pool '%s' sent what it may not: %s; the request "
+                  "is ended", y->pool->name, wrong);
+    return fail(y, HTTP_BAD_GATEWAY);
+}
+
+/* "by signal 11 (Segmentation fault)", "with exit code 3". */
+static const char *how_ended(const relay_t *y)
+{
+    int status = wgw_queue_exit_status(y->pool, y->link);
+
+    if (status != -1 && WIFSIGNALED(status))
+        return apr_psprintf(y->r->pool, "was ended by signal %d (%s)", WTERMSIG(status),
+                            strsignal(WTERMSIG(status)));
+    if (status != -1 && WIFEXITED(status))
+        return apr_psprintf(y->r->pool, "exited with code %d", WEXITSTATUS(status));
+    return "closed the connection";
+}
+
+/* The connection has ended before the response. */
+static step_t lose(relay_t *y)
+{
+    if (!y->has_head && !wgw_queue_has_begun(&y->place) && !wgw_upload_has_begun(&y->upload))
+        return STEP_AGAIN;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                  WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s",
+                  y->pool->name, how_ended(y),
+                  y->has_output ? "the response is cut" : "the client gets 502");
+    return fail(y, HTTP_BAD_GATEWAY);
+}
+
+static step_t time_out(relay_t *y)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                  WGWNO(0053) "the application in pool '%s' sent nothing for %" APR_INT64_T_FMT " s "
+                  "(socket-timeout); %s", y->pool->name, y->pool->socket_timeout_us / 1000000,
+                  y->has_output ? "the response is cut" : "the client gets 504");
+    return fail(y, HTTP_GATEWAY_TIME_OUT);
+}
+
+/* --- the response --------------------------------------------------------------------- */
+
+/* The file goes together with the end, if that follows: filters need to see it so. */
+static wgw_status_t pass_file(relay_t *y, bool is_last)
+{
+    wgw_exchange_t *x = &y->x->exchange;
+    int fd = y->held_file;
+
+    y->held_file = -1;
+    return x->ops->send_file(x, fd, y->held_offset, y->held_size, is_last);
+}
+
+/* Pass on what has gathered. Whoever fails below has ended the response. */
+static step_t pass_on(relay_t *y, bool is_last)
+{
+    wgw_exchange_t *x = &y->x->exchange;
+
+    if (!y->span_count && y->held_file < 0 && !is_last)
+        return STEP_ON;
+    y->has_output = true;
+    wgw_status_t status = y->held_file >= 0
+        ? pass_file(y, is_last) : x->ops->write_body(x, y->spans, y->span_count, is_last);
+    y->span_count = 0;
+    return status || is_last ? STEP_OVER : STEP_ON;
+}
+
+static step_t take_head(relay_t *y, const wgw_head_t *head)
+{
+    y->has_head = true;
+    return y->x->exchange.ops->send_head(&y->x->exchange, head) ? STEP_OVER : STEP_ON;
+}
+
+static step_t take_block(relay_t *y, wgw_span_t span)
+{
+    bool is_full = y->span_count == SPAN_COUNT || y->held_file >= 0;
+    step_t step = is_full ? pass_on(y, false) : STEP_ON;
+
+    if (span.len && step == STEP_ON)
+        y->spans[y->span_count++] = span;
+    return step;
+}
+
+static step_t take_file(relay_t *y, const wgw_reply_event_t *event)
+{
+    static const char *const FAULTS[] = {
+        [WGW_FILE_NOT_REGULAR] = "a descriptor that is not of a regular file",
+        [WGW_FILE_NOT_READABLE] = "a descriptor that is not open for reading",
+        [WGW_FILE_NOT_LOCAL] = "a descriptor of what is not a file on a local file system",
+        [WGW_FILE_TOO_SHORT] = "a file that is shorter than it says",
+    };
+    step_t step = pass_on(y, false);
+
+    if (step != STEP_ON)
+        return step;
+    if (y->fd < 0)
+        return fail_bad(y, "a file without a descriptor");
+    wgw_file_fault_t fault = wgw_file_check(y->fd, event->offset, event->size);
+    if (fault)
+        return fail_bad(y, FAULTS[fault]);
+    y->held_file = y->fd;
+    y->held_offset = event->offset;
+    y->held_size = event->size;
+    y->fd = -1;
+    return STEP_ON;
+}
+
+static step_t take_cut(relay_t *y, const char *wrong)
+{
+    step_t step = pass_on(y, false);
+
+    if (step != STEP_ON)
+        return step;
+    return wrong ? fail_bad(y, wrong) : fail(y, HTTP_BAD_GATEWAY);
+}
+
+static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
+{
+    wgw_exchange_t *x = &y->x->exchange;
+
+    switch (event->kind) {
+    case WGW_REPLY_HEAD:
+        return take_head(y, &event->head);
+    case WGW_REPLY_BLOCK:
+        return take_block(y, event->span);
+    case WGW_REPLY_FILE:
+        return take_file(y, event);
+    case WGW_REPLY_LOG:
+        x->ops->log(x, event->level, event->span.data, event->span.len);
+        return STEP_ON;
+    case WGW_REPLY_END:
+        y->is_usable = !event->closes;
+        return pass_on(y, true);
+    case WGW_REPLY_CUT:
+        y->is_usable = !event->closes;
+        return take_cut(y, event->wrong);
+    case WGW_REPLY_STATUS:
+        y->is_usable = !event->closes;
+        return fail(y, event->http_status);
+    case WGW_REPLY_REFUSED:
+        y->is_usable = !event->closes;
+        return wgw_upload_has_begun(&y->upload) ? fail_bad(y, "a refusal after it read the body")
+                                                : STEP_AGAIN;
+    case WGW_REPLY_WANT_BODY:
+        return STEP_ON;
+    default:
+        return fail_bad(y, event->wrong);
+    }
+}
+
+/* Take all that is complete, and pass on what came together, together. *need_out: bytes the
+ * next frame has to have. */
+static step_t take_events(relay_t *y, size_t *need_out)
+{
+    wgw_reply_event_t event;
+    step_t step = STEP_ON;
+
+    while (step == STEP_ON) {
+        size_t used = wgw_reply_next(&y->reply, y->in.data + y->at, y->in.len - y->at, &event);
+        y->at += used;
+        if (event.kind != WGW_REPLY_MORE)
+            step = take_event(y, &event);
+        else if (!used)
+            break;
+    }
+    *need_out = event.need;
+    if (step == STEP_ON)
+        step = pass_on(y, false);
+    wgw_buffer_consume(&y->in, y->at);
+    y->at = 0;
+    return step;
+}
+
+/* --- receiving ------------------------------------------------------------------------ */
+
+static step_t receive(relay_t *y, size_t need, int flags, bool *moved_out)
+{
+    size_t room = need > IN_SIZE ? need : IN_SIZE; /* more than is there: a frame is incomplete */
+    bool is_surplus;
+    int fd;
+
+    if (!wgw_buffer_reserve(&y->in, room - y->in.len))
+        return fail(y, HTTP_INTERNAL_SERVER_ERROR);
+    ssize_t len = wgw_recv_with_fd(y->link->sock, y->in.data + y->in.len, y->in.size - y->in.len,
+                                   flags, &fd, &is_surplus);
+    if (fd >= 0 && (is_surplus || y->fd >= 0)) {
+        close(fd);
+        return fail_bad(y, "more than one descriptor");
+    }
+    y->fd = fd >= 0 ? fd : y->fd;
+    if (len > 0) {
+        y->in.len += (size_t)len;
+        *moved_out = true;
+        return STEP_ON;
+    }
+    if (len < 0 && errno == EINTR)
+        return STEP_ON;
+    if (len < 0 && errno == EAGAIN)
+        return flags & MSG_DONTWAIT ? STEP_ON : time_out(y);
+    return lose(y);
+}
+
+/* Move the body and the response on, in whichever direction something goes. */
+static step_t receive_while_sending(relay_t *y, size_t need)
+{
+    wgw_deadline_t reply_by = wgw_deadline_in_us(y->pool->socket_timeout_us);
+    bool has_moved = false;
+    step_t step = STEP_ON;
+
+    while (step == STEP_ON && !has_moved && wgw_upload_is_pending(&y->upload)) {
+        if (wgw_upload_advance(&y->upload, y->link, &has_moved) != 0)
+            y->upload.is_over = true; /* it reads no more; what it says is still to be read */
+        step = receive(y, need, MSG_DONTWAIT, &has_moved);
+        if (step == STEP_ON && !has_moved && !wgw_upload_wait(&y->upload, y->link, reply_by))
+            step = time_out(y);
+    }
+    return step;
+}
+
+static step_t receive_more(relay_t *y, size_t need)
+{
+    bool has_moved;
+
+    if (y->link->phase.in == WGW_IN_WANTED && wgw_upload_is_pending(&y->upload))
+        return receive_while_sending(y, need);
+    return receive(y, need, 0, &has_moved);
+}
+
+/* --- the request ---------------------------------------------------------------------- */
+
+static bool encode_open(relay_t *y, wgw_buffer_t *out)
+{
+    char frame[WGW_FRAME_HEADER_SIZE + 1 + WGW_KEY_SIZE];
+    wgw_frame_t open = { .type = WGW_FRAME_OPEN };
+
+    if (y->link->phase.in != WGW_IN_CLOSED)
+        return true;
+    wgw_frame_encode(frame, WGW_FRAME_OPEN, 0, 1 + WGW_KEY_SIZE);
+    frame[WGW_FRAME_HEADER_SIZE] = WGW_WIRE_VERSION;
+    memcpy(frame + WGW_FRAME_HEADER_SIZE + 1, y->pool->key, WGW_KEY_SIZE);
+    wgw_phase_take(&y->link->phase, &open);
+    return wgw_buffer_append(out, frame, sizeof frame);
+}
+
+/* Build what is sent before the process has said anything: nothing else may follow it. */
+static bool encode(relay_t *y, wgw_buffer_t *out)
+{
+    const wgw_upload_t *up = &y->upload;
+    wgw_frame_t frame = { .type = WGW_FRAME_REQUEST };
+    wgw_request_note_t note = { .entry = y->place.number, .epoch = y->link->epoch,
+                                .has_body = up->is_whole };
+
+    if (up->is_whole)
+        note.body = (wgw_span_t){ up->ahead.data, up->ahead.len };
+    if (!encode_open(y, out) ||
+        !wgw_request_encode(out, y->x->exchange.request, &note,
+                            up->file >= 0 ? WGW_FRAME_HAS_FILE : 0))
+        return false;
+    wgw_phase_take(&y->link->phase, &frame);
+    if (up->is_whole || up->file >= 0)
+        wgw_phase_body_is_complete(&y->link->phase);
+    return true;
+}
+
+static step_t send_request(relay_t *y)
+{
+    wgw_buffer_t *out = &y->in; /* nothing has been received yet */
+    int error = 0;
+
+    wgw_buffer_clear(out, IN_SIZE);
+    wgw_buffer_reserve(out, IN_SIZE);
+    bool is_encoded = encode(y, out);
+    if (is_encoded)
+        error = wgw_link_send(y->link, out->data, out->len, y->upload.file);
+    wgw_buffer_clear(out, IN_SIZE);
+    if (!is_encoded) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                      WGWNO(0054) "the request is too large to be sent to a daemon process, or there "
+                      "is no memory");
+        return fail(y, HTTP_INTERNAL_SERVER_ERROR);
+    }
+    if (error == EAGAIN)
+        return time_out(y);
+    return error ? lose(y) : STEP_ON;
+}
+
+static step_t serve(relay_t *y)
+{
+    size_t need = 0;
+    step_t step = send_request(y);
+
+    wgw_reply_init(&y->reply, &y->link->phase, y->x->exchange.request,
+                   (size_t)y->pool->header_buffer_bytes);
+    while (step == STEP_ON) {
+        step = receive_more(y, need);
+        if (step == STEP_ON)
+            step = take_events(y, &need);
+    }
+    if (y->fd >= 0 || y->in.len)
+        y->is_usable = false; /* something came that belongs to no request */
+    if (y->fd >= 0)
+        close(y->fd);
+    if (y->held_file >= 0)
+        close(y->held_file);
+    y->fd = y->held_file = -1;
+    wgw_buffer_clear(&y->in, IN_SIZE);
+    return step;
+}
+
+/* --- finding a process ---------------------------------------------------------------- */
+
+static int refuse(relay_t *y, int http_status, const char *why)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r, "%s", why);
+    if (http_status == HTTP_SERVICE_UNAVAILABLE)
+        apr_table_setn(y->r->err_headers_out, "Retry-After", "10");
+    return http_status;
+}
+
+static int refuse_claim(relay_t *y, wgw_claim_t why)
+{
+    apr_pool_t *p = y->r->pool;
+
+    if (why == WGW_CLAIM_LATE)
+        return refuse(y, HTTP_GATEWAY_TIME_OUT,
+                      apr_psprintf(p, WGWNO(0055) "no thread of pool '%s' became idle in time "
+                                   "(queue-timeout, else socket-timeout); the client gets 504",
+                                   y->pool->name));
+    return refuse(y, HTTP_SERVICE_UNAVAILABLE,
+                  apr_psprintf(p, WGWNO(0056) "no process of pool '%s' is there; the client gets 503. "
+                               "The error log of '%s' says why none could be started",
+                               y->pool->name, y->pool->server->server_hostname));
+}
+
+/* Offer the request to one process after another, as long as none has seen it. */
+static int find_and_serve(relay_t *y)
+{
+    unsigned tries = 2 * y->pool->row_count + 2;
+    wgw_claim_t claim;
+    step_t step = STEP_AGAIN;
+
+    while (step == STEP_AGAIN && tries--) {
+        if ((claim = wgw_queue_claim(&y->place, &y->link)) != WGW_CLAIMED)
+            return refuse_claim(y, claim);
+        y->is_usable = false;
+        step = serve(y);
+        wgw_queue_release(y->pool, y->link, y->is_usable);
+        wgw_upload_rewind(&y->upload);
+    }
+    if (step == STEP_AGAIN)
+        return refuse(y, HTTP_SERVICE_UNAVAILABLE,
+                      apr_psprintf(y->r->pool, WGWNO(0057) "every process of pool '%s' that was asked "
+                                   "refused the request or ended before it took it; the client gets "
+                                   "503", y->pool->name));
+    return y->http_status;
+}
+
+static double now_seconds(void)
+{
+    struct timeval now;
+
+    gettimeofday(&now, NULL);
+    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+}
+
+/* response-socket-timeout: for writing to the client while the response is passed on. */
+static void set_client_timeout(const relay_t *y, apr_interval_time_t *before, bool begins)
+{
+    conn_rec *c = y->r->connection;
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+
+    if (!y->pool->response_socket_timeout_us || !socket)
+        return;
+    if (begins)
+        apr_socket_timeout_get(socket, before);
+    apr_socket_timeout_set(socket, begins ? y->pool->response_socket_timeout_us : *before);
+}
+
+int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
+{
+    relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
+    apr_interval_time_t before = 0;
+
+    ((wgw_request_t *)(uintptr_t)x->exchange.request)->queue_start = now_seconds();
+    int status = wgw_upload_begin(&y.upload, x, pool);
+    if (!status && !wgw_queue_enter(pool, x->r, &y.place))
+        status = refuse(&y, HTTP_SERVICE_UNAVAILABLE,
+                        apr_psprintf(x->r->pool, WGWNO(0058) "the queue of pool '%s' is full "
+                                     "(listen-backlog); the client gets 503", pool->name));
+    else if (!status) {
+        set_client_timeout(&y, &before, true);
+        status = find_and_serve(&y);
+        set_client_timeout(&y, &before, false);
+        wgw_queue_leave(&y.place);
+    }
+    wgw_upload_deinit(&y.upload);
+    wgw_buffer_deinit(&y.in);
+    free(y.reply.fields.fields);
+    return status;
+}

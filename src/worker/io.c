@@ -1,0 +1,178 @@
+/* Runs no Python and takes no lock that Python holds, so that it works while the
+ * interpreter does not. */
+#include "worker/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+#include "worker/conn.h"
+#include "worker/log.h"
+#include "worker/worker.h"
+
+/* What epoll hands out beside connections. */
+enum { CONTROL = UINT32_MAX, SIGNALS = UINT32_MAX - 1 };
+
+/* --- signals -------------------------------------------------------------------------- */
+
+static void on_signal_sig(int number)
+{
+    int before = errno;
+    char byte = (char)number;
+
+    if (write(wgw_wrk.signals[1], &byte, 1) != 1) {
+        /* the pipe is full: enough signals wait in it */
+    }
+    errno = before;
+}
+
+static void take_signal(int number)
+{
+    int64_t graceful_us = (int64_t)wgw_wrk.spec.graceful_timeout_us;
+    int64_t shutdown_us = (int64_t)wgw_wrk.spec.shutdown_timeout_us;
+
+    switch (number) {
+    case SIGTERM:
+    case SIGINT:
+        wgw_wrk_leave(WGW_LEAVE_SHUTDOWN, shutdown_us, shutdown_us);
+        break;
+    case SIGUSR1:
+        wgw_wrk_leave(WGW_LEAVE_EVICTION, graceful_us, shutdown_us);
+        break;
+    default: /* SIGHUP, SIGUSR2: for subscribers of the application */
+        wgw_log(&wgw_wrk_log, WGW_LOG_INFO, "signal %d came; nobody has subscribed to it", number);
+    }
+}
+
+static void take_signals(void)
+{
+    char numbers[16];
+    ssize_t count = read(wgw_wrk.signals[0], numbers, sizeof numbers);
+
+    for (ssize_t i = 0; i < count; i++)
+        take_signal(numbers[i]);
+}
+
+static void set_handlers(void (*handler)(int))
+{
+    static const int NUMBERS[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2 };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+        sigaction(NUMBERS[i], &action, NULL);
+}
+
+void wgw_io_forget_signals(void)
+{
+    set_handlers(SIG_DFL);
+}
+
+/* --- the supervisor ------------------------------------------------------------------- */
+
+static void take_message(const char *message, size_t len)
+{
+    wgw_cursor_t c = { .at = message, .end = message + len };
+    uint8_t type = wgw_cursor_u8(&c);
+    int64_t within_us = (int64_t)wgw_cursor_u32(&c) * 1000;
+    int64_t shutdown_us = (int64_t)wgw_wrk.spec.shutdown_timeout_us;
+
+    if (!wgw_cursor_is_done(&c) || (type != WGW_EXEC_DRAIN && type != WGW_EXEC_STOP))
+        wgw_log(&wgw_wrk_log, WGW_LOG_ERR, WGWNO(0067) "the supervisor sent what this process does "
+                "not understand; it is of another version: restart httpd");
+    else if (type == WGW_EXEC_DRAIN)
+        wgw_wrk_leave(WGW_LEAVE_TOLD, within_us, shutdown_us);
+    else
+        wgw_wrk_leave(WGW_LEAVE_TOLD, within_us, 0);
+}
+
+static void take_control(void)
+{
+    char message[64];
+    ssize_t len = recv(WGW_FD_CONTROL, message, sizeof message, MSG_DONTWAIT);
+
+    if (len > 0) {
+        take_message(message, (size_t)len);
+    } else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
+        /* The supervisor has gone: nobody would end this process later. */
+        epoll_ctl(wgw_wrk.io_events, EPOLL_CTL_DEL, WGW_FD_CONTROL, NULL);
+        wgw_wrk_leave(WGW_LEAVE_TOLD, (int64_t)wgw_wrk.spec.shutdown_timeout_us, 1000000);
+    }
+}
+
+void wgw_io_tell(const char *message, size_t len)
+{
+    if (send(WGW_FD_CONTROL, message, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        /* it has gone, or does not read: the control channel's end will tell */
+    }
+}
+
+/* --- the thread ----------------------------------------------------------------------- */
+
+/* Until when it has to be gone. Returns: milliseconds for epoll_wait(); -1 no bound yet. */
+static int time_left_ms(void)
+{
+    pthread_mutex_lock(&wgw_wrk.lock);
+    int64_t left_us = wgw_wrk.is_leaving ? wgw_deadline_left_us(wgw_wrk.exit_by) : -1;
+    pthread_mutex_unlock(&wgw_wrk.lock);
+    return left_us < 0 ? -1 : (int)(left_us / 1000 + (left_us % 1000 > 0));
+}
+
+/* Not exit(): threads may still be in Python, or hold any lock. */
+static void exit_stuck(void)
+{
+    wgw_log(&wgw_wrk_log, WGW_LOG_WARN, WGWNO(0068) "this process did not end in time: a request, "
+            "or a thread or exit function of the application, was still running; it is ended");
+    _exit(WGW_EXIT_STUCK);
+}
+
+static void *run(void *unused)
+{
+    struct epoll_event event;
+
+    (void)unused;
+    for (;;) {
+        int left_ms = time_left_ms();
+        if (left_ms == 0)
+            exit_stuck();
+        if (epoll_wait(wgw_wrk.io_events, &event, 1, left_ms) != 1)
+            continue;
+        if (event.data.u64 == CONTROL)
+            take_control();
+        else if (event.data.u64 == SIGNALS)
+            take_signals();
+        else
+            wgw_conn_on_writable(event.data.u64);
+    }
+    return NULL;
+}
+
+static bool watch(int fd, uint64_t data)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };
+
+    return epoll_ctl(wgw_wrk.io_events, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool wgw_io_start(void)
+{
+    pthread_t thread;
+    sigset_t all, before;
+
+    wgw_wrk.io_events = epoll_create1(EPOLL_CLOEXEC);
+    if (wgw_wrk.io_events < 0 || pipe2(wgw_wrk.signals, O_CLOEXEC | O_NONBLOCK) != 0 ||
+        !watch(WGW_FD_CONTROL, CONTROL) || !watch(wgw_wrk.signals[0], SIGNALS))
+        return false;
+    set_handlers(on_signal_sig);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&thread, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        pthread_detach(thread);
+    return rc == 0;
+}

@@ -1,0 +1,19 @@
+/* The I/O thread of a daemon process: output that waits for slow peers, what the
+ * supervisor says, signals, and the bound on the end of the process. */
+#ifndef WGW_WORKER_IO_H
+#define WGW_WORKER_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Make the descriptors, install the signal handlers, start the thread.
+ * Returns: false, said in the log. */
+bool wgw_io_start(void);
+
+/* In a forked copy: signals have their default effect again. */
+void wgw_io_forget_signals(void);
+
+/* Send one message to the supervisor. Context: any thread. Blocks: never. */
+void wgw_io_tell(const char *message, size_t len);
+
+#endif

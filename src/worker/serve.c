@@ -1,0 +1,338 @@
+#include "worker/serve.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+#include "bridge/python.h"
+#include "worker/conn.h"
+#include "worker/io.h"
+#include "worker/log.h"
+#include "worker/request.h"
+#include "worker/title.h"
+#include "worker/worker.h"
+
+wgw_wrk_t wgw_wrk = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+/* --- being idle, and counting --------------------------------------------------------- */
+
+void wgw_wrk_idle(void)
+{
+    wgw_board_t *board = wgw_wrk.board;
+
+    atomic_fetch_add(&wgw_wrk.row->idle_count, 1);
+    if (atomic_load(&board->waiting_count) <= 0)
+        return;
+    atomic_fetch_add(&board->idle_seq, 1);
+    syscall(SYS_futex, &board->idle_seq, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void wgw_wrk_count_in(void)
+{
+    atomic_fetch_add(&wgw_wrk.busy_count, 1);
+}
+
+static void tell_change(void)
+{
+    pthread_mutex_lock(&wgw_wrk.lock);
+    pthread_cond_broadcast(&wgw_wrk.changed);
+    pthread_mutex_unlock(&wgw_wrk.lock);
+}
+
+void wgw_wrk_count_out(void)
+{
+    if (atomic_fetch_sub(&wgw_wrk.busy_count, 1) == 1 && atomic_load(&wgw_wrk.is_refusing))
+        tell_change();
+}
+
+/* --- leaving -------------------------------------------------------------------------- */
+
+static wgw_deadline_t earlier(wgw_deadline_t a, wgw_deadline_t b)
+{
+    return a.at_us < b.at_us ? a : b;
+}
+
+/* Nobody finds an idle thread here any more. */
+static void withdraw(void)
+{
+    if (!wgw_wrk.row)
+        return;
+    atomic_store(&wgw_wrk.row->epoch, 0);
+    atomic_store(&wgw_wrk.row->idle_count, INT_MIN / 2);
+}
+
+void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
+{
+    wgw_deadline_t leave_by = wgw_deadline_in_us(leave_us);
+    wgw_deadline_t exit_by = wgw_deadline_in_us(leave_us + exit_us);
+    char message[2] = { WGW_EXEC_LEAVING, (char)reason };
+
+    pthread_mutex_lock(&wgw_wrk.lock);
+    bool is_first = !wgw_wrk.is_leaving;
+    wgw_wrk.leave_by = is_first ? leave_by : earlier(wgw_wrk.leave_by, leave_by);
+    wgw_wrk.exit_by = is_first ? exit_by : earlier(wgw_wrk.exit_by, exit_by);
+    wgw_wrk.is_leaving = true;
+    atomic_store(&wgw_wrk.is_refusing, true);
+    withdraw();
+    pthread_cond_broadcast(&wgw_wrk.changed);
+    pthread_mutex_unlock(&wgw_wrk.lock);
+    if (is_first && reason != WGW_LEAVE_TOLD)
+        wgw_io_tell(message, sizeof message);
+}
+
+/* --- the threads ---------------------------------------------------------------------- */
+
+static void *run_thread(void *unused)
+{
+    wgw_request_memory_t memory = { .in = { 0 } };
+    struct epoll_event event;
+    wgw_conn_t *conn;
+
+    (void)unused;
+    wgw_wrk_idle();
+    for (;;) {
+        if (epoll_wait(wgw_wrk.events, &event, 1, -1) != 1)
+            continue;
+        if (event.data.u64 == WGW_CONN_WAKE)
+            break;
+        if (event.data.u64 == WGW_CONN_LISTENER)
+            wgw_conns_accept();
+        else if ((conn = wgw_conn_own(event.data.u64)))
+            wgw_request_serve(conn, &memory);
+    }
+    wgw_buffer_deinit(&memory.in);
+    wgw_buffer_deinit(&memory.head);
+    free(memory.vars.vars);
+    pthread_mutex_lock(&wgw_wrk.lock);
+    wgw_wrk.thread_count--;
+    pthread_cond_broadcast(&wgw_wrk.changed);
+    pthread_mutex_unlock(&wgw_wrk.lock);
+    return NULL;
+}
+
+/* No signal is blocked in them: programs that an application starts would inherit that. */
+static bool start_threads(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int rc = 0;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (wgw_wrk.spec.stack_bytes)
+        pthread_attr_setstacksize(&attributes, wgw_wrk.spec.stack_bytes);
+    for (uint32_t i = 0; i < wgw_wrk.spec.thread_count && rc == 0; i++) {
+        wgw_wrk.thread_count++; /* the others look at it only when leaving, under the lock */
+        rc = pthread_create(&thread, &attributes, run_thread, NULL);
+    }
+    pthread_attr_destroy(&attributes);
+    if (rc != 0)
+        wgw_log(&wgw_wrk_log, WGW_LOG_CRIT, WGWNO(0069) "a thread could not be made (%s): lower "
+                "threads= or stack-size=, or raise the limits of the user", strerror(rc));
+    return rc == 0;
+}
+
+/* --- beginning ------------------------------------------------------------------------ */
+
+static int contract(const char *what)
+{
+    wgw_log(&wgw_wrk_log, WGW_LOG_CRIT, WGWNO(0140) "this process cannot begin: %s; install all "
+            "files of mod_wsgigw from one build and restart httpd", what);
+    return WGW_EXIT_CONTRACT;
+}
+
+static bool map_board(uint32_t row_count, uint32_t entry_count)
+{
+    struct stat status;
+    size_t size = wgw_board_size(row_count, entry_count);
+
+    if (fstat(WGW_FD_BOARD, &status) != 0 || (uint64_t)status.st_size < size ||
+        wgw_wrk.row_number >= row_count)
+        return false;
+    wgw_wrk.board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, WGW_FD_BOARD, 0);
+    if (wgw_wrk.board == MAP_FAILED)
+        return false;
+    wgw_wrk.row = &wgw_wrk.board->rows[wgw_wrk.row_number];
+    wgw_wrk.entries = wgw_board_entries(wgw_wrk.board, row_count);
+    wgw_wrk.entry_count = entry_count;
+    return true;
+}
+
+/* Read START. Returns: 0; else an exit code, said in the log. */
+static int read_start(void)
+{
+    static char message[WGW_EXEC_START_MOST]; /* kept: once, and the threads look into a copy */
+    ssize_t len = recv(WGW_FD_CONTROL, message, sizeof message, 0);
+    wgw_cursor_t c = { .at = message, .end = message + (len > 0 ? len : 0) };
+    void *memory;
+
+    if (wgw_cursor_u8(&c) != WGW_EXEC_START || wgw_cursor_u8(&c) != WGW_EXEC_VERSION)
+        return contract("its supervisor is not there, or of another version");
+    wgw_wrk.row_number = wgw_cursor_u32(&c);
+    wgw_wrk.epoch = wgw_cursor_u32(&c);
+    uint32_t row_count = wgw_cursor_u32(&c), entry_count = wgw_cursor_u32(&c);
+    if (c.is_bad ||
+        !wgw_worker_spec_decode(c.at, (size_t)(c.end - c.at), &wgw_wrk.spec, &memory))
+        return contract("what it is to serve cannot be read");
+    return map_board(row_count, entry_count) ? 0 : contract("its scoreboard cannot be used");
+}
+
+/* In a forked copy of the process: it must not hold httpd's connections open, nor take any, and
+ * signals end it as they end any program. */
+static void leave_copy(void)
+{
+    const int OWN[] = { WGW_FD_LISTENER, WGW_FD_CONTROL, WGW_FD_BOARD, wgw_wrk.events, wgw_wrk.wake,
+                        wgw_wrk.io_events, wgw_wrk.signals[0], wgw_wrk.signals[1] };
+
+    wgw_io_forget_signals();
+    wgw_conns_close_copies();
+    for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
+        close(OWN[i]);
+}
+
+static bool add_event(int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = { .events = events, .data.u64 = data };
+
+    return epoll_ctl(wgw_wrk.events, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool make_events(void)
+{
+    wgw_wrk.events = epoll_create1(EPOLL_CLOEXEC);
+    wgw_wrk.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return wgw_wrk.events >= 0 && wgw_wrk.wake >= 0 && wgw_conns_init() &&
+           add_event(wgw_wrk.wake, EPOLLIN, WGW_CONN_WAKE) &&
+           add_event(WGW_FD_LISTENER, EPOLLIN | EPOLLET, WGW_CONN_LISTENER) &&
+           pthread_atfork(NULL, NULL, leave_copy) == 0 && wgw_io_start();
+}
+
+static bool make_bridge(const char *extension)
+{
+    const wgw_worker_spec_t *spec = &wgw_wrk.spec;
+    wgw_bridge_config_t *config = &wgw_wrk.bridge_config;
+
+    *config = (wgw_bridge_config_t){
+        .sink = wgw_wrk_log,
+        .process_group = spec->process_group,
+        .main_group = spec->has_main_group ? spec->main_group : NULL,
+        .interpreter_limit = spec->interpreter_limit,
+        .python_path = spec->python_path.items,
+        .python_path_count = spec->python_path.count,
+        .extension = strdup(extension),
+    };
+    for (size_t i = 0; i < 3 && i < spec->server_version.count; i++)
+        config->server_version[i] = (int)spec->server_version.items[i];
+    wgw_wrk.bridge = config->extension ? wgw_bridge_create(config) : NULL;
+    return wgw_wrk.bridge != NULL;
+}
+
+/* A fault leaves the Python stacks of all threads in the log. */
+static void enable_faulthandler(void)
+{
+    PyObject *module = PyImport_ImportModule("faulthandler");
+    PyObject *done = module ? PyObject_CallMethod(module, "enable", "i", STDERR_FILENO) : NULL;
+
+    if (!done)
+        PyErr_WriteUnraisable(NULL);
+    Py_XDECREF(done);
+    Py_XDECREF(module);
+}
+
+static void preload(void)
+{
+    const wgw_texts_t *list = &wgw_wrk.spec.preloads;
+
+    for (size_t i = 0; i + 2 < list->count; i += 3) {
+        bool is_module = strcmp(list->items[i], "module") == 0;
+        wgw_preload_t one = {
+            .target = { .script = is_module ? NULL : list->items[i + 1],
+                        .module = is_module ? list->items[i + 1] : NULL,
+                        .group = list->items[i + 2] },
+            .sink = wgw_wrk_log,
+        };
+        wgw_bridge_preload(wgw_wrk.bridge, &one);
+    }
+}
+
+/* From here on httpd finds this process. */
+static void appear(void)
+{
+    char ready = WGW_EXEC_READY;
+
+    pthread_mutex_lock(&wgw_wrk.lock);
+    if (!wgw_wrk.is_leaving) {
+        atomic_store(&wgw_wrk.row->thread_count, wgw_wrk.spec.thread_count);
+        atomic_store(&wgw_wrk.row->pid, getpid());
+        atomic_store(&wgw_wrk.row->request_count, 0);
+        atomic_store(&wgw_wrk.row->idle_count, 0);
+        atomic_store(&wgw_wrk.row->epoch, wgw_wrk.epoch);
+    }
+    pthread_mutex_unlock(&wgw_wrk.lock);
+    wgw_io_tell(&ready, 1);
+}
+
+/* --- its life ------------------------------------------------------------------------- */
+
+/* Wait until it is told to leave, and has finished what it can. Context: detached. */
+static void wait_for_end(void)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&wgw_wrk.lock);
+    while (!wgw_wrk.is_leaving) /* without a deadline on purpose: this is the process's life */
+        pthread_cond_wait(&wgw_wrk.changed, &wgw_wrk.lock);
+    while (atomic_load(&wgw_wrk.busy_count) > 0 && wgw_deadline_left_us(wgw_wrk.leave_by) > 0) {
+        struct timespec until = wgw_deadline_timespec(wgw_wrk.leave_by);
+        pthread_cond_clockwait(&wgw_wrk.changed, &wgw_wrk.lock, CLOCK_MONOTONIC, &until);
+    }
+    if (write(wgw_wrk.wake, &one, sizeof one) < 0) {
+        /* an eventfd takes a one, unless it is full of them */
+    }
+    while (wgw_wrk.thread_count > 0) /* bounded: at exit_by the I/O thread ends the process */
+        pthread_cond_wait(&wgw_wrk.changed, &wgw_wrk.lock);
+    pthread_mutex_unlock(&wgw_wrk.lock);
+}
+
+static int run(void)
+{
+    PyThreadState *tstate = PyEval_SaveThread();
+
+    preload();
+    appear();
+    bool is_running = start_threads();
+    if (!is_running)
+        wgw_wrk_leave(WGW_LEAVE_SHUTDOWN, 0, 1000000);
+    wait_for_end();
+    wgw_bridge_drain(wgw_wrk.bridge, wgw_wrk.exit_by);
+    PyEval_RestoreThread(tstate);
+    wgw_bridge_end_interpreters(wgw_wrk.bridge);
+    return is_running ? WGW_EXIT_OK : WGW_EXIT_CONTRACT;
+}
+
+int wgw_py_serve(const char *extension)
+{
+    int code = read_start();
+
+    if (code)
+        return code;
+    if (*wgw_wrk.spec.locale && !setlocale(LC_ALL, wgw_wrk.spec.locale))
+        wgw_log(&wgw_wrk_log, WGW_LOG_WARN, WGWNO(0141) "locale '%s' is not there: install it "
+                "(locale -a lists what is), or change locale=", wgw_wrk.spec.locale);
+    wgw_title_set(wgw_wrk.spec.display_name);
+    if (!make_events() || !make_bridge(extension))
+        return contract("no memory or descriptor is left");
+    enable_faulthandler();
+    return run();
+}
