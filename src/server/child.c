@@ -315,7 +315,7 @@ int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
 static void log_main_group(server_rec *s, const char *group, const wgw_pool_t *pool)
 {
     if (group)
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool ? pool->server : s,
                      WGWNO(0036) "application group '%s' is the only one of %s%s: "
                      "the main interpreter serves it", group,
                      pool ? "process group " : "the configuration", pool ? pool->name : "");

@@ -72,6 +72,16 @@ typedef struct {
     const char *version, *implementation; /* NULL when it does not say */
 } venv_t;
 
+/* "3.12.1.final.0" -> "3.12.1" */
+static const char *short_version(apr_pool_t *p, const char *text)
+{
+    const char *at = text;
+
+    for (int dots = 0; *at && (*at != '.' || ++dots < 3);)
+        at++;
+    return apr_pstrmemdup(p, text, (apr_size_t)(at - text));
+}
+
 /* "name = value" */
 static void read_line(apr_pool_t *p, char *line, venv_t *venv)
 {
@@ -83,7 +93,7 @@ static void read_line(apr_pool_t *p, char *line, venv_t *venv)
     apr_collapse_spaces(line, line);
     apr_collapse_spaces(value, value);
     if (strcmp(line, "version_info") == 0 || (strcmp(line, "version") == 0 && !venv->version))
-        venv->version = apr_pstrdup(p, value);
+        venv->version = short_version(p, value);
     else if (strcmp(line, "implementation") == 0)
         venv->implementation = apr_pstrdup(p, value);
 }
