@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "server/option_table.h"
+#include "server/pool_table.h"
 
 static void row(const char *directive, const char *kind, const char *contexts, int least, int most,
                 const char *preset, const char *help)
@@ -26,9 +27,68 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define SEED "random, or a whole number from 0 to 4294967295"
 #define LIST "text; the directive may be repeated"
 
+#define PROCESS "a name that a WSGIDaemonProcess declares, or a token"
+#define PROCESSES "names and tokens, with spaces between them"
+#define PREFIX "a path whose folder must exist, at most 70 bytes with DefaultRuntimeDir"
+#define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
+
 #define WGW_CTX_S "server"
 #define WGW_CTX_SVD "server, virtual host, directory"
 #define WGW_CTX_SVDH "server, virtual host, directory, .htaccess (AllowOverride FileInfo)"
+
+/* --- the options of WSGIDaemonProcess ------------------------------------------------- */
+
+#define POOL_NUMBER "number"
+#define POOL_MODE "octal number"
+#define POOL_TIME "time"
+#define POOL_SIZE "size"
+#define POOL_FLAG "on or off"
+#define POOL_NOT_FLAG "on or off"
+#define POOL_USER "name, or #uid; not root"
+#define POOL_OWNER "name, or #uid"
+#define POOL_GROUP "name, or #gid; not root's"
+#define POOL_OWNER_GROUP "name, or #gid"
+#define POOL_GROUPS "groups, ',' between"
+#define POOL_NAMES "names, ',' between"
+#define POOL_ENV "NAME=value"
+#define POOL_TEXT "text"
+#define POOL_DISPLAY "text"
+#define POOL_FILE "file, which must exist"
+#define POOL_FOLDER "folder, which must exist"
+#define POOL_FOLDERS "folders, which must exist, ':' between"
+#define POOL_PATH "folder"
+
+static void pool_row(const char *option, const char *kind, const char *least, const char *most,
+                     const char *preset, const char *help)
+{
+    printf("| %s= | %s | ", option, kind);
+    if (*most)
+        printf("%s to %s", least, most);
+    printf(" | %s | %s |\n", preset, help);
+}
+
+static void pool_options(void)
+{
+    puts("## Options of WSGIDaemonProcess\n\n"
+         "A time is a whole number of seconds, or has the unit `ms`, `s`, `min` or `h`: `10s`, `500ms`. "
+         "A size is a whole number of\nbytes, or has the unit `K`, `M` or `G` (1024 each): `256M`. 0 is "
+         "always allowed for both; where it is below the range, it asks\nfor the default. A value with "
+         "spaces stands in quotes: `display-name=\"my site\"`. Paths are absolute.\n\n"
+         "A name is declared once in all of httpd. One that a virtual host declares is for the virtual "
+         "hosts with its ServerName; one of\nthe server is for all.\n\n"
+         "A process finds nothing of httpd's environment but `TZ` and what `pass-env=` names. It has: "
+         "`PATH=/usr/local/bin:/usr/bin:/bin`;\n`HOME`, `USER`, `LOGNAME` and `USERNAME` of its user; "
+         "`LANG`; `LC_ALL` with `locale=`; `PYTHON_EGG_CACHE` with\n`python-eggs=`; `PYTHONHASHSEED` "
+         "with `WSGIPythonHashSeed`; and what `env=` sets, which wins.\n\n"
+         "| option | value | range | default | meaning |\n|---|---|---|---|---|");
+#define POOL_ROW(option, kind, field, least, most, preset, help) \
+    pool_row(option, POOL_##kind, least, most, preset, help);
+    WGW_POOL_OPTIONS(POOL_ROW)
+    printf("\nOptions of mod_wsgi that are not there yet stop httpd with a message:");
+#define LATER(option) printf(" `%s`", option);
+    WGW_POOL_OPTIONS_LATER(LATER)
+    puts(".\n");
+}
 
 int main(void)
 {
@@ -36,10 +96,17 @@ int main(void)
 #define ALIAS(directive, kind, usage) \
     printf("### %s\n`%s %s`\n\n- contexts: server, virtual host\n\n", directive, directive, usage);
     WGW_ALIASES(ALIAS)
-    puts("Options of the three: `process-group=%{GLOBAL}` (embedded mode), `application-group=` (as "
-         "WSGIApplicationGroup),\n`callable-object=` (as WSGICallableObject, taken literally), "
+    puts("Options of the three: `process-group=` (as WSGIProcessGroup; a name must be declared above the "
+         "line), `application-group=` (as WSGIApplicationGroup),\n`callable-object=` (as WSGICallableObject, taken literally), "
          "`pass-authorization=On|Off`. With both groups given, and no token but\n%{GLOBAL} in them, "
-         "the script is loaded before its first request.\n\n## Settings\n");
+         "the script is loaded before its first request.\n\n## Daemon processes\n");
+#define DECLARATION(directive, handler, usage) \
+    printf("### %s\n`%s %s`\n\n- contexts: server, virtual host\n\n", directive, directive, usage);
+    WGW_DECLARATIONS(DECLARATION)
+    puts("WSGIImportScript loads a file when a process starts. `process-group=%{GLOBAL}` is every child "
+         "of httpd,\n`application-group=%{GLOBAL}` the main interpreter. Both are required.\n");
+    pool_options();
+    puts("## Settings\n");
 #define ROW(directive, place, field, kind, contexts, least, most, preset, help) \
     row(directive, kind, contexts, least, most, preset, help);
     WGW_OPTIONS(ROW)

@@ -2,11 +2,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_main.h>
 
 #include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
 #include "server/module.h"
+#include "server/pool.h"
 
 typedef const char *set_fn(cmd_parms *cmd, wgw_alias_t *alias, const char *value);
 
@@ -29,13 +31,21 @@ bool wgw_is_dotted_name(const char *text)
     return !is_start;
 }
 
+/* A name must be declared already, so that a slip is found where it is; what a token becomes,
+ * only a request can tell. */
 static const char *set_process_group(cmd_parms *cmd, wgw_alias_t *alias, const char *value)
 {
+    const char *wrong = wgw_group_check(cmd->pool, value);
+
     alias->process_group = value;
-    if (strcmp(value, "%{GLOBAL}") == 0)
+    if (wrong)
+        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": process-group: ", wrong, NULL);
+    if (wgw_is_token(value) || wgw_pool_find(ap_server_conf, value))
         return NULL;
-    return apr_psprintf(cmd->pool, "%s: process-group '%s' is not declared; allowed is %%{GLOBAL} "
-                        "(embedded mode)", cmd->cmd->name, value);
+    return apr_psprintf(cmd->pool, "%s: process-group '%s' is not declared%s Allowed are the name of "
+                        "a WSGIDaemonProcess above this line, %%{GLOBAL} (embedded mode), and tokens",
+                        cmd->cmd->name, value,
+                        wgw_pool_suggest(cmd->pool, ap_server_conf, value));
 }
 
 static const char *set_application_group(cmd_parms *cmd, wgw_alias_t *alias, const char *value)

@@ -13,11 +13,12 @@
 #include <http_config.h>
 #include <http_core.h>
 
-#include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
 #include "server/module.h"
 #include "server/options.h"
+#include "server/pool.h"
+#include "server/preload.h"
 #include "wsgigw/embedded.h"
 
 enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
@@ -58,11 +59,6 @@ static void log_process(void *ctx, wgw_level_t level, const char *text, size_t l
     } while (len);
 }
 
-static const char *library_path(const wgw_server_config_t *conf)
-{
-    return conf->embedded_library ? conf->embedded_library : WGW_LIBDIR "/wsgigw_embedded.so";
-}
-
 static const char *const *split_path(apr_pool_t *p, const char *path, size_t *count_out)
 {
     apr_array_header_t *folders = apr_array_make(p, 4, sizeof(const char *));
@@ -75,51 +71,17 @@ static const char *const *split_path(apr_pool_t *p, const char *path, size_t *co
     return (const char *const *)folders->elts;
 }
 
-/* An alias that names both groups without a token is loaded before its first request. */
-static bool is_preloaded(const wgw_alias_t *alias)
-{
-    return alias->process_group && alias->application_group && !alias->is_folder &&
-           !(alias->regex && strchr(alias->target, '$')) &&
-           (alias->application_group[0] != '%' ||
-            strcmp(alias->application_group, "%{GLOBAL}") == 0);
-}
-
-static wgw_target_t preload_target(const wgw_alias_t *alias)
-{
-    bool is_global = strcmp(alias->application_group, "%{GLOBAL}") == 0;
-
-    return (wgw_target_t){
-        .script = alias->kind == WGW_ALIAS_MODULE ? NULL : alias->target,
-        .module = alias->kind == WGW_ALIAS_MODULE ? alias->target : NULL,
-        .callable = NULL,
-        .group = is_global ? "" : alias->application_group,
-    };
-}
-
 static void set_preloads(apr_pool_t *p, child_t *c)
 {
-    apr_array_header_t *targets = apr_array_make(p, 2, sizeof(wgw_preload_t));
+    const apr_array_header_t *preloads = wgw_preloads(p, c->server, NULL);
+    wgw_preload_t *made = apr_pcalloc(p, ((size_t)preloads->nelts + 1) * sizeof *made);
 
-    for (server_rec *s = c->server; s; s = s->next) {
-        const apr_array_header_t *aliases = wgw_server_config(s)->aliases;
-        for (int i = 0; i < aliases->nelts; i++) {
-            const wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
-            if (alias->server == s && is_preloaded(alias))
-                APR_ARRAY_PUSH(targets, wgw_preload_t) = (wgw_preload_t){
-                    .target = preload_target(alias), .sink = { log_process, s }
-                };
-        }
+    for (int i = 0; i < preloads->nelts; i++) {
+        const wgw_preload_of_t *preload = &APR_ARRAY_IDX(preloads, i, wgw_preload_of_t);
+        made[i] = (wgw_preload_t){ preload->target, { log_process, preload->server } };
     }
-    c->config.preloads = (const wgw_preload_t *)targets->elts;
-    c->config.preload_count = (size_t)targets->nelts;
-}
-
-static bool has_aliases(const server_rec *s)
-{
-    for (; s; s = s->next)
-        if (wgw_server_config(s)->aliases->nelts)
-            return true;
-    return false;
+    c->config.preloads = made;
+    c->config.preload_count = (size_t)preloads->nelts;
 }
 
 static void set_interpreter(apr_pool_t *p, child_t *c)
@@ -151,7 +113,7 @@ static void set_bridge(apr_pool_t *p, child_t *c)
     bridge->server_version[2] = version.patch;
     bridge->sink = (wgw_log_sink_t){ .write = log_process, .ctx = c->server };
     bridge->process_group = "";
-    bridge->main_group = wgw_group_find_main(p, c->server);
+    bridge->main_group = wgw_group_find_main(p, c->server, NULL);
 }
 
 static void set_process(apr_pool_t *p, child_t *c)
@@ -162,6 +124,7 @@ static void set_process(apr_pool_t *p, child_t *c)
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
     c->process.is_multithread = is_threaded != AP_MPMQ_NOT_SUPPORTED;
     c->process.is_multiprocess = processes != 1;
+    c->process.group = "";
     c->process.pid = apr_itoa(p, (int)getpid());
 }
 
@@ -330,44 +293,55 @@ void wgw_child_stopping(apr_pool_t *pchild, int graceful)
 
 int wgw_parent_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    const wgw_server_config_t *conf = wgw_server_config(s);
-    const char *library = library_path(conf);
+    const char *library = wgw_embedded_library_path(s);
 
-    (void)pconf, (void)plog, (void)ptemp;
+    (void)plog, (void)ptemp;
     if (wgw_module_is_doubled()) {
         ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
                      WGWNO(0038) "mod_wsgigw is loaded twice, as wsgigw_module and as "
                      "wsgi_module: remove one of the two LoadModule lines");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (has_aliases(s) && access(library, R_OK) != 0) {
+    if (wgw_is_embedded_needed(s) && access(library, R_OK) != 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, APR_FROM_OS_ERROR(errno), s,
                      WGWNO(0035) "%s cannot be read: install mod_wsgigw completely, or name it "
                      "with WSGIEmbeddedLibrary", library);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return OK;
+    return wgw_parent_finish_pools(pconf, s);
+}
+
+/* Of httpd's children (pool NULL), or of the processes of a pool. */
+static void log_main_group(server_rec *s, const char *group, const wgw_pool_t *pool)
+{
+    if (group)
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool ? pool->server : s,
+                     WGWNO(0036) "application group '%s' is the only one of %s%s: "
+                     "the main interpreter serves it", group,
+                     pool ? "process group " : "the configuration", pool ? pool->name : "");
 }
 
 int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    (void)plog, (void)ptemp;
+    (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
     wgw_options_fill(pconf, s);
     child = apr_pcalloc(pconf, sizeof *child);
     child->server = s;
-    child->library = library_path(wgw_server_config(s));
+    child->library = wgw_embedded_library_path(s);
     set_interpreter(pconf, child);
     set_bridge(pconf, child);
     set_preloads(pconf, child);
     child->config.on_ready = on_ready;
     child->config.wait_for_stop = wait_for_stop;
     child->config.ctx = child;
-    if (child->config.bridge.main_group)
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
-                     WGWNO(0036) "application group '%s' is the only one of the configuration: "
-                     "the main interpreter serves it", child->config.bridge.main_group);
+    log_main_group(s, child->config.bridge.main_group, NULL);
+    for (int i = 0; i < wgw_pools(s)->nelts; i++) {
+        const wgw_pool_t *pool = APR_ARRAY_IDX(wgw_pools(s), i, wgw_pool_t *);
+        log_main_group(s, wgw_group_find_main(ptemp, s, pool), pool);
+    }
+    wgw_parent_log_pools(s);
     return OK;
 }
 
@@ -377,7 +351,7 @@ void wgw_child_init(apr_pool_t *pchild, server_rec *s)
     pthread_mutex_init(&child->lock, NULL);
     pthread_cond_init(&child->changed, NULL);
     apr_pool_cleanup_register(pchild, child, leave, apr_pool_cleanup_null);
-    if (!has_aliases(s))
+    if (!wgw_is_embedded_needed(s))
         return;
     pthread_mutex_lock(&child->lock);
     start_locked(child);

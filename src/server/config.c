@@ -30,6 +30,9 @@ void *wgw_server_config_create(apr_pool_t *p, server_rec *s)
     (void)s;
     conf->aliases = apr_array_make(p, 4, sizeof(void *));
     conf->dir_groups = apr_array_make(p, 2, sizeof(const char *));
+    conf->pools = apr_array_make(p, 2, sizeof(void *));
+    conf->group_uses = apr_array_make(p, 2, sizeof(wgw_group_use_t));
+    conf->imports = apr_array_make(p, 2, sizeof(wgw_import_t));
     wgw_options_unset(WGW_IN_SERVER, conf);
     return conf;
 }
@@ -53,4 +56,34 @@ const wgw_dir_config_t *wgw_dir_config(const request_rec *r)
 wgw_server_config_t *wgw_server_config(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, wgw_module_current());
+}
+
+const char *wgw_process_group_text(const server_rec *s, const char *of_alias)
+{
+    const wgw_dir_config_t *dir = ap_get_module_config(s->lookup_defaults, wgw_module_current());
+
+    if (of_alias)
+        return of_alias;
+    return dir->process_group ? dir->process_group : "%{GLOBAL}";
+}
+
+const char *wgw_embedded_library_path(const server_rec *main_server)
+{
+    const char *path = wgw_server_config(main_server)->embedded_library;
+
+    return path ? path : WGW_LIBDIR "/wsgigw_embedded.so";
+}
+
+const char *wgw_supervisor_path(const server_rec *main_server)
+{
+    const char *path = wgw_server_config(main_server)->supervisor;
+
+    return path ? path : WGW_LIBDIR "/wsgigw-supervisor";
+}
+
+const char *wgw_daemon_extension_path(const server_rec *main_server)
+{
+    const char *path = wgw_server_config(main_server)->daemon_extension;
+
+    return path ? path : WGW_LIBDIR "/_wsgigw.abi3.so";
 }

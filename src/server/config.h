@@ -13,6 +13,8 @@ typedef enum wgw_map_head_t { WGW_MAP_HEAD_OFF, WGW_MAP_HEAD_ON, WGW_MAP_HEAD_AU
 /* Unset while parsing: NULL, or -1 for int. For a request everything with a default is set. */
 typedef struct wgw_dir_config_t {
     const char *application_group; /* name or token */
+    const char *process_group;     /* name or token; %{GLOBAL} is embedded mode */
+    const char *allowed_processes; /* process groups, ' ' between; NULL: all */
     const char *callable;          /* name or %{ENV:x} */
     int is_reloading;              /* flag */
     int passes_authorization;      /* flag */
@@ -22,10 +24,37 @@ typedef struct wgw_dir_config_t {
     int maps_head;                 /* wgw_map_head_t */
 } wgw_dir_config_t;
 
+/* A place of the configuration that names a process group. */
+typedef struct wgw_group_use_t {
+    const char *directive;
+    const char *group;           /* name or token */
+    const server_rec *server;
+    bool is_in_directory;        /* so that only a request can tell to whom it applies */
+    const char *file;            /* where it stands */
+    int line;
+} wgw_group_use_t;
+
+/* WSGIImportScript */
+typedef struct wgw_import_t {
+    const char *script;            /* absolute path */
+    const char *process_group;     /* name, or %{GLOBAL} */
+    const char *application_group; /* name; "" the main interpreter */
+    server_rec *server;
+} wgw_import_t;
+
 typedef struct wgw_server_config_t {
     apr_array_header_t *aliases;     /* of wgw_alias_t *, in the order of the file */
     apr_array_header_t *dir_groups;  /* of const char *: WSGIApplicationGroup in directories */
-    const char *embedded_library;    /* the rest: server level only */
+    apr_array_header_t *pools;       /* of wgw_pool_t *; this and what follows: main server only */
+    apr_array_header_t *group_uses;  /* of wgw_group_use_t */
+    apr_array_header_t *imports;     /* of wgw_import_t */
+    const char *embedded_library;
+    const char *supervisor;
+    const char *daemon_extension;
+    const char *socket_prefix;
+    int rotates_sockets;             /* flag */
+    const char *accept_mutex;
+    int restricts_embedded;          /* flag */
     const char *python_home;
     const char *python_path;         /* folders, ':' between */
     int python_optimize;
@@ -42,5 +71,14 @@ void *wgw_server_config_merge(apr_pool_t *p, void *base, void *add);
 
 const wgw_dir_config_t *wgw_dir_config(const request_rec *r);
 wgw_server_config_t *wgw_server_config(const server_rec *s);
+
+/* The process group that requests to an alias have (`of_alias`, NULL when it does not say) as far
+ * as its server says. Returns: a name or token. */
+const char *wgw_process_group_text(const server_rec *s, const char *of_alias);
+
+/* Where our other files are. Lives: as long as the configuration. */
+const char *wgw_embedded_library_path(const server_rec *main_server);
+const char *wgw_supervisor_path(const server_rec *main_server);
+const char *wgw_daemon_extension_path(const server_rec *main_server);
 
 #endif

@@ -5,13 +5,12 @@
 #include <ap_listen.h>
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_main.h>
 #include <http_protocol.h>
 
-#include "server/alias.h"
-#include "server/config.h"
 #include "server/module.h"
 
-static bool is_token(const char *text)
+bool wgw_is_token(const char *text)
 {
     return text[0] == '%' && text[1] == '{';
 }
@@ -29,7 +28,7 @@ const char *wgw_group_check(apr_pool_t *p, const char *text)
 
     if (!*text)
         return "an empty name is not allowed; the main interpreter is %{GLOBAL}";
-    if (!is_token(text) || wgw_is_env_token(text))
+    if (!wgw_is_token(text) || wgw_is_env_token(text))
         return NULL;
     for (size_t i = 0; i < sizeof TOKENS / sizeof *TOKENS; i++)
         if (strcmp(text, TOKENS[i]) == 0)
@@ -95,17 +94,55 @@ const char *wgw_group_expand(request_rec *r, const char *text, const char *scrip
 
 /* --- for the configuration ------------------------------------------------------------ */
 
-/* The group that an alias yields for every request to it; NULL when that depends. */
-static const char *static_group(apr_pool_t *p, const wgw_alias_t *alias)
+void wgw_group_note_use(cmd_parms *cmd, const char *text)
 {
-    const wgw_dir_config_t *dir =
-        ap_get_module_config(alias->server->lookup_defaults, wgw_module_current());
+    APR_ARRAY_PUSH(wgw_server_config(ap_server_conf)->group_uses, wgw_group_use_t) =
+        (wgw_group_use_t){ .directive = cmd->cmd->name, .group = text, .server = cmd->server,
+                           .is_in_directory = cmd->path != NULL,
+                           .file = cmd->directive->filename, .line = cmd->directive->line_num };
+}
+
+/* Whether a text can become this process group. */
+static bool may_be(const char *text, const wgw_pool_t *pool)
+{
+    if (strcmp(text, "%{GLOBAL}") == 0)
+        return !pool;
+    if (wgw_is_token(text)) /* a server's name is never empty, a variable can say %{GLOBAL} */
+        return pool || wgw_is_env_token(text);
+    return pool && strcmp(text, pool->name) == 0;
+}
+
+bool wgw_group_may_run(server_rec *main_server, const server_rec *s, const wgw_alias_t *alias,
+                       const wgw_pool_t *pool)
+{
+    const apr_array_header_t *uses = wgw_server_config(main_server)->group_uses;
+
+    if (pool && !wgw_pool_is_for(pool, s))
+        return false;
+    if (may_be(wgw_process_group_text(s, alias->process_group), pool))
+        return true;
+    for (int i = 0; i < uses->nelts && !alias->process_group; i++) {
+        const wgw_group_use_t *use = &APR_ARRAY_IDX(uses, i, wgw_group_use_t);
+        if (use->is_in_directory && may_be(use->group, pool))
+            return true;
+    }
+    return false;
+}
+
+bool wgw_group_imports(const wgw_import_t *import, const wgw_pool_t *pool)
+{
+    return may_be(import->process_group, pool);
+}
+
+/* The group that an alias yields for every request of server `s`; NULL when that depends. */
+static const char *static_group(apr_pool_t *p, const server_rec *s, const wgw_alias_t *alias)
+{
+    const wgw_dir_config_t *dir = ap_get_module_config(s->lookup_defaults, wgw_module_current());
     const char *text = alias->application_group ? alias->application_group
                                                 : dir->application_group;
-    const server_rec *s = alias->server;
     bool is_mount = !alias->regex && !alias->is_folder;
 
-    if (!is_token(text))
+    if (!wgw_is_token(text))
         return text;
     if (strcmp(text, "%{GLOBAL}") == 0)
         return "";
@@ -121,28 +158,47 @@ static const char *static_group(apr_pool_t *p, const wgw_alias_t *alias)
     return apr_pstrcat(p, server, "|", strcmp(alias->location, "/") ? alias->location : "", NULL);
 }
 
-/* Take note of one more group that requests may have. Returns: false when it is not the only
- * one, not known, or the main interpreter's own. */
-static bool is_only(const char **found, const char *group)
+/* The application groups that were found so far. */
+typedef struct {
+    const char *only;
+    bool is_clear; /* no other one, none that is not known, and not "" */
+} found_t;
+
+static void add_group(found_t *found, const char *group)
 {
-    if (!group || !*group || is_token(group) || (*found && strcmp(*found, group) != 0))
-        return false;
-    *found = group;
-    return true;
+    if (!group || !*group || wgw_is_token(group) || (found->only && strcmp(found->only, group) != 0))
+        found->is_clear = false;
+    found->only = group;
 }
 
-const char *wgw_group_find_main(apr_pool_t *p, server_rec *main_server)
+static void add_server(found_t *found, apr_pool_t *p, server_rec *main_server, server_rec *s,
+                       const wgw_pool_t *pool)
 {
-    const char *found = NULL;
+    const apr_array_header_t *aliases = wgw_server_config(s)->aliases;
 
-    for (server_rec *s = main_server; s; s = s->next) {
-        const wgw_server_config_t *conf = wgw_server_config(s);
-        for (int i = 0; i < conf->aliases->nelts; i++)
-            if (!is_only(&found, static_group(p, APR_ARRAY_IDX(conf->aliases, i, wgw_alias_t *))))
-                return NULL;
-        for (int i = 0; i < conf->dir_groups->nelts; i++)
-            if (!is_only(&found, APR_ARRAY_IDX(conf->dir_groups, i, const char *)))
-                return NULL;
+    for (int i = 0; i < aliases->nelts && found->is_clear; i++) {
+        const wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
+        if (wgw_group_may_run(main_server, s, alias, pool))
+            add_group(found, static_group(p, s, alias));
     }
-    return found;
+}
+
+const char *wgw_group_find_main(apr_pool_t *p, server_rec *main_server, const wgw_pool_t *pool)
+{
+    const apr_array_header_t *imports = wgw_server_config(main_server)->imports;
+    found_t found = { .is_clear = true };
+
+    for (server_rec *s = main_server; s && found.is_clear; s = s->next)
+        add_server(&found, p, main_server, s, pool);
+    for (int i = 0; i < imports->nelts && found.is_clear; i++) {
+        const wgw_import_t *import = &APR_ARRAY_IDX(imports, i, wgw_import_t);
+        if (wgw_group_imports(import, pool))
+            add_group(&found, import->application_group);
+    }
+    for (server_rec *s = main_server; s && found.only; s = s->next) {
+        const apr_array_header_t *groups = wgw_server_config(s)->dir_groups;
+        for (int i = 0; i < groups->nelts && found.is_clear; i++)
+            add_group(&found, APR_ARRAY_IDX(groups, i, const char *));
+    }
+    return found.is_clear ? found.only : NULL;
 }

@@ -11,6 +11,7 @@
 #include "server/child.h"
 #include "server/config.h"
 #include "server/module.h"
+#include "server/route.h"
 
 static int refuse(request_rec *r, int status, const char *why)
 {
@@ -111,10 +112,36 @@ static bool is_ours(const request_rec *r)
                           strcmp(r->handler, "application/x-httpd-wsgi") == 0);
 }
 
+/* What the processes are that serve this request. */
+static wgw_process_t process_of(const wgw_pool_t *pool)
+{
+    wgw_process_t process = *wgw_child_process();
+
+    if (pool) {
+        process.group = pool->name;
+        process.is_multithread = pool->thread_count > 1;
+        process.is_multiprocess = pool->is_multiprocess;
+    }
+    return process;
+}
+
+static int serve(request_rec *r, const wgw_pool_t *pool, const wgw_request_t *request)
+{
+    wgw_brigade_t exchange;
+
+    if (pool)
+        return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
+                      apr_psprintf(r->pool, WGWNO(0082) "process group '%s' has no processes: daemon "
+                                   "mode is not there yet", pool->name));
+    wgw_brigade_init(&exchange, r, request);
+    int status = wgw_child_handle(&exchange.exchange);
+    return status ? status : exchange.override_status ? exchange.override_status : OK;
+}
+
 int wgw_handler(request_rec *r)
 {
+    const wgw_pool_t *pool;
     int64_t content_length;
-    wgw_brigade_t exchange;
     int status;
 
     if (!is_ours(r))
@@ -122,9 +149,8 @@ int wgw_handler(request_rec *r)
     if (r->method_number == M_CONNECT) /* a 2xx answer would promise a tunnel (RFC 9110, 9.3.6) */
         return HTTP_METHOD_NOT_ALLOWED;
     if ((status = check_script(r)) != OK || (status = check_path_info(r)) != OK ||
-        (status = check_body(r, &content_length)) != OK)
+        (status = check_body(r, &content_length)) != OK || (status = wgw_route(r, &pool)) != OK)
         return status;
-    wgw_brigade_init(&exchange, r, wgw_request_create(r, wgw_child_process(), content_length));
-    status = wgw_child_handle(&exchange.exchange);
-    return status ? status : exchange.override_status ? exchange.override_status : OK;
+    wgw_process_t process = process_of(pool);
+    return serve(r, pool, wgw_request_create(r, &process, content_length));
 }

@@ -2,6 +2,8 @@
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
 
 #include "server/alias.h"
 #include "server/config.h"
@@ -162,13 +164,70 @@ static const char *parse_list(cmd_parms *cmd, const wgw_option_t *option, const 
     return NULL;
 }
 
-const wgw_option_kind_t wgw_option_FLAG = { parse_flag, WGW_STORE_INT };
-const wgw_option_kind_t wgw_option_NUMBER = { parse_number, WGW_STORE_INT };
-const wgw_option_kind_t wgw_option_MAP_HEAD = { parse_map_head, WGW_STORE_INT };
-const wgw_option_kind_t wgw_option_CALLABLE = { parse_callable, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_GROUP = { parse_group, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_HOME = { parse_home, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_FOLDERS = { parse_folders, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_FILE = { parse_file, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_SEED = { parse_seed, WGW_STORE_TEXT };
-const wgw_option_kind_t wgw_option_LIST = { parse_list, WGW_STORE_ARRAY };
+/* --- process groups ------------------------------------------------------------------- */
+
+static const char *parse_process(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    const char *wrong = wgw_group_check(cmd->pool, text);
+
+    *(const char **)field = text;
+    if (cmd->directive) /* not a default */
+        wgw_group_note_use(cmd, text);
+    return wrong ? apr_pstrcat(cmd->pool, option->name, ": ", wrong, NULL) : NULL;
+}
+
+/* One of several words. */
+static const char *parse_processes(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                   void *field)
+{
+    const char *wrong = wgw_group_check(cmd->pool, text), **list = field;
+
+    if (wrong || ap_strchr_c(text, ' '))
+        return apr_pstrcat(cmd->pool, option->name, ": ", wrong ? wrong : "a name has no spaces", NULL);
+    *list = *list ? apr_pstrcat(cmd->pool, *list, " ", text, NULL) : text;
+    return NULL;
+}
+
+static const char *parse_prefix(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    enum { MOST = 70 }; /* what is added to it has to fit into sun_path as well */
+    const char *path = ap_runtime_dir_relative(cmd->pool, text);
+    const char *wrong = !path ? "it is not a valid path"
+        : strlen(path) > MOST ? "it is longer than 70 bytes, and a socket's path is limited"
+        : check_path(cmd, ap_make_dirstr_parent(cmd->pool, path), APR_DIR);
+
+    *(const char **)field = path;
+    return wrong ? apr_psprintf(cmd->pool, "%s: '%s' cannot be used: %s", option->name, text, wrong)
+                 : NULL;
+}
+
+static const char *parse_mutex(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                               void *field)
+{
+    static const char *const NAMES[] = { "default", "flock", "fcntl", "sysvsem", "posixsem",
+                                         "pthread" };
+
+    *(const char **)field = text;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (ap_cstr_casecmp(text, NAMES[i]) == 0)
+            return NULL;
+    return refuse(cmd, option, text, "default, flock, fcntl, sysvsem, posixsem or pthread");
+}
+
+const wgw_option_kind_t wgw_option_FLAG = { .parse = parse_flag, .store = WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_NUMBER = { .parse = parse_number, .store = WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_MAP_HEAD = { .parse = parse_map_head, .store = WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_CALLABLE = { .parse = parse_callable, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_GROUP = { .parse = parse_group, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_HOME = { .parse = parse_home, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FOLDERS = { .parse = parse_folders, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FILE = { .parse = parse_file, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_SEED = { .parse = parse_seed, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_LIST = { .parse = parse_list, .store = WGW_STORE_ARRAY };
+const wgw_option_kind_t wgw_option_PROCESS = { .parse = parse_process, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_PROCESSES = { .parse = parse_processes, .store = WGW_STORE_TEXT,
+                                                 .is_list = true };
+const wgw_option_kind_t wgw_option_PREFIX = { .parse = parse_prefix, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_MUTEX = { .parse = parse_mutex, .store = WGW_STORE_TEXT };

@@ -17,6 +17,12 @@
       "Sub-interpreter that serves the application: a name, %{GLOBAL} (the main interpreter), " \
       "%{SERVER}, %{RESOURCE} (server and SCRIPT_NAME; the expression of a WSGIScriptAliasMatch " \
       "that names one script), %{HOST} or %{ENV:variable}.") \
+    X("WSGIProcessGroup", DIR, process_group, PROCESS, WGW_CTX_SVD, 0, 0, "%{GLOBAL}", \
+      "Processes that serve the application: the name of a WSGIDaemonProcess, %{GLOBAL} (embedded " \
+      "mode), or a token as of WSGIApplicationGroup.") \
+    X("WSGIRestrictProcess", DIR, allowed_processes, PROCESSES, WGW_CTX_SVD, 0, 0, "", \
+      "The only process groups that are allowed here, %{GLOBAL} for embedded mode; requests for " \
+      "another one get 500.") \
     X("WSGICallableObject", DIR, callable, CALLABLE, WGW_CTX_SVDH, 0, 0, "application", \
       "Name of the application in the script, or %{ENV:variable}.") \
     X("WSGIScriptReloading", DIR, is_reloading, FLAG, WGW_CTX_SVDH, 0, 0, "On", \
@@ -47,12 +53,30 @@
     X("WSGIApplicationGroupLimit", SERVER, group_limit, NUMBER, WGW_CTX_S, 1, 10000, "256", \
       "Interpreters in one httpd child at the most; requests for one more get 503.") \
     X("WSGIEmbeddedLibrary", SERVER, embedded_library, FILE, WGW_CTX_S, 0, 0, "", \
-      "The library that embedded mode loads, where it is not in its installed place.")
+      "The library that embedded mode loads, where it is not in its installed place.") \
+    X("WSGISupervisor", SERVER, supervisor, FILE, WGW_CTX_S, 0, 0, "", \
+      "The program wsgigw-supervisor, where it is not in its installed place.") \
+    X("WSGIDaemonExtension", SERVER, daemon_extension, FILE, WGW_CTX_S, 0, 0, "", \
+      "The extension module _wsgigw.abi3.so of daemon processes, where it is not in its installed " \
+      "place.") \
+    X("WSGIRestrictEmbedded", SERVER, restricts_embedded, FLAG, WGW_CTX_S, 0, 0, "Off", \
+      "On: no embedded mode. Requests for it get 500, and httpd's children do not start Python.") \
+    X("WSGISocketPrefix", SERVER, socket_prefix, PREFIX, WGW_CTX_S, 0, 0, "wsgi", \
+      "How the sockets' paths begin; relative to DefaultRuntimeDir.") \
+    X("WSGISocketRotation", SERVER, rotates_sockets, FLAG, WGW_CTX_S, 0, 0, "On", \
+      "New sockets at each restart; Off keeps their paths.") \
+    X("WSGIAcceptMutex", SERVER, accept_mutex, MUTEX, WGW_CTX_S, 0, 0, "", \
+      "Understood for mod_wsgi's sake; has no effect, as no lock is needed.")
 
 /* The directives that map URLs. X(directive, alias kind, usage) */
 #define WGW_ALIASES(X) \
     X("WSGIScriptAlias", WGW_ALIAS_SCRIPT, "URL-path file|folder [option=value ...]") \
     X("WSGIScriptAliasMatch", WGW_ALIAS_MATCH, "regex file [option=value ...]") \
     X("WSGIModuleAlias", WGW_ALIAS_MODULE, "URL-path package.module:callable [option=value ...]")
+
+/* X(directive, handler, usage) */
+#define WGW_DECLARATIONS(X) \
+    X("WSGIDaemonProcess", wgw_pool_set, "name [option=value ...]") \
+    X("WSGIImportScript", wgw_import_set, "file process-group=name application-group=name")
 
 #endif

@@ -1,12 +1,15 @@
 /* The option table as httpd's command table, and merging by its rows. */
 #include "server/options.h"
 
+#include <apr_strings.h>
 #include <http_core.h>
 
 #include "server/alias.h"
 #include "server/config.h"
+#include "server/import.h"
 #include "server/module.h"
 #include "server/option_table.h"
+#include "server/pool.h"
 
 /* Contexts (MOD_WSGI_FACTS part 1): S server, V virtual host, D directory, H .htaccess. */
 #define WGW_CTX_S RSRC_CONF
@@ -92,13 +95,22 @@ void wgw_options_fill(apr_pool_t *p, server_rec *main_server)
     }
 }
 
-static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *text)
+static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)
 {
     const wgw_option_t *option = cmd->info;
     void *conf = option->place == WGW_IN_DIR ? dir_conf : wgw_server_config(cmd->server);
     const char *wrong = option->is_global ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
+    bool is_none = !*args;
 
-    return wrong ? wrong : option->kind->parse(cmd, option, text, field_of(option, conf));
+    while (!wrong && (*args || is_none)) {
+        const char *word = ap_getword_conf(cmd->pool, &args);
+        if (is_none || (*args && !option->kind->is_list))
+            return apr_pstrcat(cmd->pool, option->name, " takes ",
+                               option->kind->is_list ? "at least " : "", "one argument, ",
+                               cmd->cmd->errmsg, NULL);
+        wrong = option->kind->parse(cmd, option, word, field_of(option, conf));
+    }
+    return wrong;
 }
 
 /* Rows of the table by name, at compile time. */
@@ -111,12 +123,16 @@ enum {
 
 const command_rec wgw_commands[] = {
 #define WGW_COMMAND(directive, where, field, how, contexts, low, high, text, help) \
-    AP_INIT_TAKE1(directive, set_option, (void *)&OPTIONS[OPTION_##field], contexts, help),
+    AP_INIT_RAW_ARGS(directive, set_option, (void *)&OPTIONS[OPTION_##field], contexts, help),
     WGW_OPTIONS(WGW_COMMAND)
 #undef WGW_COMMAND
 #define WGW_ALIAS_COMMAND(directive, kind, usage) \
     AP_INIT_RAW_ARGS(directive, wgw_alias_set, (void *)(apr_uintptr_t)(kind), RSRC_CONF, usage),
     WGW_ALIASES(WGW_ALIAS_COMMAND)
 #undef WGW_ALIAS_COMMAND
+#define WGW_DECLARATION(directive, handler, usage) \
+    AP_INIT_RAW_ARGS(directive, handler, NULL, RSRC_CONF, usage),
+    WGW_DECLARATIONS(WGW_DECLARATION)
+#undef WGW_DECLARATION
     { 0 }
 };

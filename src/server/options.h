@@ -18,6 +18,7 @@ typedef enum wgw_store_t { WGW_STORE_INT, WGW_STORE_TEXT, WGW_STORE_ARRAY } wgw_
 typedef struct wgw_option_kind_t {
     wgw_option_parse_fn *parse;
     wgw_store_t store; /* the field: int (-1 unset), const char *, apr_array_header_t * */
+    int is_list;       /* several words, each of them read */
 } wgw_option_kind_t;
 
 struct wgw_option_t {
@@ -32,7 +33,8 @@ struct wgw_option_t {
 
 extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_CALLABLE,
     wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_HOME, wgw_option_FOLDERS,
-    wgw_option_FILE, wgw_option_SEED, wgw_option_LIST;
+    wgw_option_FILE, wgw_option_SEED, wgw_option_LIST, wgw_option_PROCESS, wgw_option_PROCESSES,
+    wgw_option_PREFIX, wgw_option_MUTEX;
 
 /* Set every field of `conf` to "not set". */
 void wgw_options_unset(wgw_place_t place, void *conf);

@@ -15,6 +15,9 @@
 typedef struct wgw_pool_t {
     const char *name;
     const server_rec *server;       /* where it was declared */
+    const char *file;               /* the same, for messages */
+    int line;
+    const char *without_effect;     /* options that only root can heed, for a message; or NULL */
     int index;                      /* in the order of the configuration, from 0 */
 
     /* --- the processes --- */
@@ -40,17 +43,18 @@ typedef struct wgw_pool_t {
 
     /* --- Python --- */
     const char *python;             /* absolute path of the interpreter, inside the chroot */
+    const char *python_home;        /* python-home=, or NULL */
     const char *python_path;        /* folders, ':' between, or NULL */
     const char *python_eggs;        /* folder, or NULL */
 
     /* --- between httpd and the processes --- */
     int listen_backlog;             /* listen-backlog=: requests that may wait, default 100 */
     uid_t socket_uid;               /* socket-user=, default httpd's User */
-    int send_buffer_bytes, receive_buffer_bytes; /* 0 the system's */
+    int64_t send_buffer_bytes, receive_buffer_bytes; /* 0 the system's */
     int64_t connect_timeout_us;     /* connect-timeout=, default 15 s */
     int64_t socket_timeout_us;      /* socket-timeout=, default Timeout */
     int64_t queue_timeout_us;       /* queue-timeout=, 0 none */
-    int64_t response_socket_timeout_us; /* response-socket-timeout=, 0: socket-timeout */
+    int64_t response_socket_timeout_us; /* response-socket-timeout=, default socket-timeout */
     int64_t startup_timeout_us;     /* startup-timeout=, 0 none */
     int64_t graceful_timeout_us;    /* graceful-timeout=, default 60 s */
     int64_t shutdown_timeout_us;    /* shutdown-timeout=, default 5 s */
@@ -69,5 +73,29 @@ typedef struct wgw_pool_t {
     int board_fd;                   /* -1 in the children */
     char key[65];                   /* 64 hexadecimal digits */
 } wgw_pool_t;
+
+/* The directive WSGIDaemonProcess. */
+const char *wgw_pool_set(cmd_parms *cmd, void *dir_conf, const char *args);
+
+/* All pools (wgw_pool_t *) in the order of the configuration. */
+apr_array_header_t *wgw_pools(server_rec *main_server);
+
+/* Returns: NULL when there is no pool of this name. */
+wgw_pool_t *wgw_pool_find(server_rec *main_server, const char *name);
+
+/* Find the name of a pool that is most like `name`, for a message.
+ * Returns: "; did you mean 'x'?"; "." when none is like it. */
+const char *wgw_pool_suggest(apr_pool_t *p, server_rec *main_server, const char *name);
+
+/* Tell whether requests of `s` may use the pool: one that a virtual host declares is for
+ * the virtual hosts with its ServerName. Context: after virtual hosts were merged. */
+bool wgw_pool_is_for(const wgw_pool_t *pool, const server_rec *s);
+
+/* Give what depends on the rest of the configuration its value, and check it.
+ * Context: check_config. Returns: OK; HTTP_INTERNAL_SERVER_ERROR, said in the log. */
+int wgw_parent_finish_pools(apr_pool_t *p, server_rec *main_server);
+
+/* Say once what has no effect. Context: post_config. */
+void wgw_parent_log_pools(server_rec *main_server);
 
 #endif

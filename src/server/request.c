@@ -175,6 +175,15 @@ static const char *script_name(request_rec *r)
     return collapse_slashes(r->pool, apr_pstrmemdup(r->pool, uri, len));
 }
 
+const char *wgw_request_resource(request_rec *r)
+{
+    const wgw_alias_t *alias = wgw_alias_of(r);
+
+    if (alias && alias->regex && !strchr(alias->target, '$'))
+        return alias->location; /* one script: a client must not make it a group per URL */
+    return script_name(r);
+}
+
 static void add_redirect(var_list_t *list)
 {
     const request_rec *before = list->r->prev;
@@ -263,7 +272,7 @@ static void add_wsgi(var_list_t *list, const wgw_target_t *target, const wgw_pro
     conn_rec *c = r->connection;
 
     add(list, WGW_KEY_URL_SCHEME, url_scheme(r));
-    add(list, WGW_KEY_PROCESS_GROUP, "");
+    add(list, WGW_KEY_PROCESS_GROUP, process->group);
     add(list, WGW_KEY_APPLICATION_GROUP, target->group);
     add(list, WGW_KEY_CALLABLE_OBJECT, target->callable);
     add(list, WGW_KEY_REQUEST_HANDLER, r->handler);
@@ -285,7 +294,7 @@ static const char *callable_of(request_rec *r, const wgw_alias_t *alias)
     return name && *name ? name : "application";
 }
 
-static void set_target(request_rec *r, wgw_target_t *target, const char *script)
+static void set_target(request_rec *r, wgw_target_t *target)
 {
     const wgw_alias_t *alias = wgw_alias_of(r);
     const wgw_dir_config_t *dir = wgw_dir_config(r);
@@ -297,9 +306,7 @@ static void set_target(request_rec *r, wgw_target_t *target, const char *script)
     else
         target->script = r->filename;
     target->callable = callable_of(r, alias);
-    if (alias && alias->regex && !strchr(alias->target, '$'))
-        script = alias->location; /* one script: a client must not make it a group per URL */
-    target->group = wgw_group_expand(r, group, script);
+    target->group = wgw_group_expand(r, group, wgw_request_resource(r));
     target->is_reloading = dir->is_reloading;
     target->file = (wgw_file_id_t){ .dev = (uint64_t)r->finfo.device,
                                     .ino = (uint64_t)r->finfo.inode,
@@ -341,7 +348,7 @@ const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *pro
     list.size = (size_t)apr_table_elts(r->headers_in)->nelts +
                 (size_t)apr_table_elts(r->subprocess_env)->nelts + 48;
     list.vars = apr_palloc(r->pool, list.size * sizeof *list.vars);
-    set_target(r, &request->target, script);
+    set_target(r, &request->target);
     add_environment(&list);
     add_redirect(&list);
     add_server(&list);

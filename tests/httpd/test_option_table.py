@@ -16,6 +16,8 @@ VALUES = {
     "WSGIApplicationGroup": ("%{GLOBAL}", [("%{NOTHING}", "is not a token; allowed are"),
                                            ("%{ENV:}", "is not a token; allowed are"),
                                            ("%{GLOBAL", "is not a token; allowed are")]),
+    "WSGIProcessGroup": ("%{GLOBAL}", [("%{NOTHING}", "is not a token; allowed are")]),
+    "WSGIRestrictProcess": ("%{GLOBAL} other", [("other %{NOTHING}", "is not a token; allowed are")]),
     "WSGICallableObject": ("other", []),
     "WSGIScriptReloading": ON_OFF,
     "WSGIPassAuthorization": ON_OFF,
@@ -39,6 +41,14 @@ VALUES = {
                                         ("10001", "from 1 to 10000"), ("10k", "from 1 to 10000")]),
     "WSGIEmbeddedLibrary": ("{apps}/probe.wsgi", [("/no/such/file.so", "No such file"),
                                                   ("/tmp", "it is not a regular file")]),
+    "WSGISupervisor": ("/bin/sh", [("/no/such/file", "No such file")]),
+    "WSGIDaemonExtension": ("/bin/sh", [("/no/such/file.so", "No such file")]),
+    "WSGIRestrictEmbedded": ON_OFF,
+    "WSGISocketPrefix": ("sockets", [("/no/such/folder/wsgi", "No such file"),
+                                     ("/tmp/" + 66 * "x", "longer than 70 bytes")]),
+    "WSGISocketRotation": ON_OFF,
+    "WSGIAcceptMutex": ("pthread", [("sem", "allowed is default, flock, fcntl, sysvsem, posixsem or "
+                                     "pthread")]),
 }
 PLACES = {"server": "{}", "vhost": "<VirtualHost *:80>\n{}\n</VirtualHost>",
           "directory": "<Directory /tmp>\n{}\n</Directory>",
