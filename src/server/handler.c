@@ -11,6 +11,7 @@
 #include "server/child.h"
 #include "server/config.h"
 #include "server/module.h"
+#include "server/relay.h"
 #include "server/route.h"
 
 static int refuse(request_rec *r, int status, const char *why)
@@ -129,12 +130,8 @@ static int serve(request_rec *r, const wgw_pool_t *pool, const wgw_request_t *re
 {
     wgw_brigade_t exchange;
 
-    if (pool)
-        return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
-                      apr_psprintf(r->pool, WGWNO(0082) "process group '%s' has no processes: daemon "
-                                   "mode is not there yet", pool->name));
     wgw_brigade_init(&exchange, r, request);
-    int status = wgw_child_handle(&exchange.exchange);
+    int status = pool ? wgw_relay_handle(&exchange, pool) : wgw_child_handle(&exchange.exchange);
     return status ? status : exchange.override_status ? exchange.override_status : OK;
 }
 

@@ -19,6 +19,10 @@ LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] 
                   r"\[pid (?P<pid>\d+):tid (?P<tid>[^\]]*)\] \[client (?P<client>[^\]]*)\] "
                   r"\[id (?P<id>[^\]]*)\] ?(?P<message>.*)", re.DOTALL)
 
+OUTSIDE = re.compile(r"\[(?P<time>[^\]]+)\] \[wsgigw:(?P<level>\w+)\] \[pid (?P<pid>\d+)\] "
+                     r"?(?P<message>.*)", re.DOTALL)
+"""What the supervisor writes: its own lines, and those of daemon processes outside a request."""
+
 CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer"
                    r"|runtime error:|==\d+==|AH00051|AH00052|exit signal|Segmentation fault"
                    r"|Fatal Python error|double free|corrupted|\*\*\* stack smashing")
@@ -50,7 +54,10 @@ class LogRecord:
 
 def parse(file: str, text: str) -> LogRecord:
     """Return the record of one line (without its line end)."""
-    match = LINE.fullmatch(text)
+    match, outside = LINE.fullmatch(text), OUTSIDE.fullmatch(text)
+    if outside:
+        return LogRecord(file, outside["level"], "wsgigw", "-", "-", outside["pid"],
+                         outside["message"], text)
     if not match:
         return LogRecord(file, RAW, "", "-", "-", "", text, text)
     return LogRecord(file, match["level"], match["module"], match["client"], match["id"],
