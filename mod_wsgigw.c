@@ -15,6 +15,7 @@
 #include "server/handler.h"
 #include "server/module.h"
 #include "server/options.h"
+#include "server/parent.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -28,6 +29,7 @@ static void register_hooks(void)
 
     ap_hook_check_config(wgw_parent_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wgw_parent_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(wgw_parent_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     /* First: its cleanup, which may have to end the process, then comes after all others. */
     ap_hook_child_init(wgw_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)

@@ -17,8 +17,10 @@
 #include "server/group.h"
 #include "server/module.h"
 #include "server/options.h"
+#include "server/parent.h"
 #include "server/pool.h"
 #include "server/preload.h"
+#include "server/queue.h"
 #include "wsgigw/embedded.h"
 
 enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
@@ -342,11 +344,15 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         log_main_group(s, wgw_group_find_main(ptemp, s, pool), pool);
     }
     wgw_parent_log_pools(s);
-    return OK;
+    const wgw_server_config_t *conf = wgw_server_config(s);
+    return wgw_parent_start_pools(pconf, s, wgw_pools(s), wgw_supervisor_path(s),
+                                  ap_runtime_dir_relative(pconf, conf->socket_prefix));
 }
 
 void wgw_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    wgw_parent_child_init();
+    wgw_queue_child_init(pchild, wgw_pools(s));
     set_process(pchild, child);
     pthread_mutex_init(&child->lock, NULL);
     pthread_cond_init(&child->changed, NULL);

@@ -64,6 +64,8 @@ SERVER_MODULE = "mod_wsgigw.so"
 SERVER_EXPORTS = {"wsgigw_module", "wsgi_module"}
 EMBEDDED_LIBRARY = "wsgigw_embedded.so"
 EMBEDDED_EXPORTS = {"wgw_embedded_api"}
+SUPERVISOR = "wsgigw-supervisor"
+SUPERVISOR_NEEDS = re.compile(r"(libc|ld-linux.*|ld64|libasan|libubsan|libm|libgcc_s)\.so\..*")
 # Made by linkers and sanitizers, not by us.
 TOOLCHAIN_SYMBOL = re.compile(r"_init|_fini|_edata|_end|__bss_start|__(odr_)?asan_.*|__(ubsan|gcov|llvm)_.*|mangle_path")
 
@@ -386,6 +388,17 @@ def rule_embedded_library(library: Library) -> Result:
     return result
 
 
+def rule_supervisor(library: Library) -> Result:
+    """The supervisor may be root: it links libc, and nothing of Python, httpd or APR."""
+    rule = "supervisor"
+    result = Result(rule, "dynamic symbols", len(library.undefined))
+    problems = [f"needs {n}" for n in library.needed if not SUPERVISOR_NEEDS.fullmatch(n)]
+    problems += [f"uses the foreign symbol {s}" for s in library.undefined
+                 if re.match(r"_?Py[A-Z_]|(ap|apr|apu)_", s)]
+    result.violations = [Violation(library.name, 0, rule, p) for p in problems]
+    return result
+
+
 @dataclass
 class Object:
     """One compiled file of a floor."""
@@ -542,6 +555,15 @@ BAD_EMBEDDED = [
     ("", LIBC),
 ]
 
+GOOD_SUPERVISOR = "                 U fork@GLIBC_2.2.5\n                 w __gmon_start__\n"
+BAD_SUPERVISORS = [
+    (GOOD_SUPERVISOR, LIBC + LIBPYTHON),
+    (GOOD_SUPERVISOR, LIBC + LIBC.replace("libc.so.6", "libapr-1.so.0")),
+    (GOOD_SUPERVISOR + "                 U apr_palloc\n", LIBC),
+    (GOOD_SUPERVISOR + "                 U Py_Main\n", LIBC),
+    ("", LIBC),
+]
+
 GOOD_OBJECTS = [
     Object("src/base/a.o", "base", {"wgw_a"}, {"malloc"}),
     Object("src/bridge/b.o", "bridge", {"wgw_b"}, {"wgw_a"}),
@@ -584,6 +606,9 @@ def self_test() -> list[str]:
         expect(f"module {nm!r} {readelf!r}", check_library(rule_server_module, nm, readelf), "server-module")
     for nm, readelf in BAD_EMBEDDED:
         expect(f"embedded {nm!r} {readelf!r}", check_library(rule_embedded_library, nm, readelf), "embedded-library")
+    expect("good supervisor", check_library(rule_supervisor, GOOD_SUPERVISOR, LIBC), None)
+    for nm, readelf in BAD_SUPERVISORS:
+        expect(f"supervisor {nm!r} {readelf!r}", check_library(rule_supervisor, nm, readelf), "supervisor")
     expect("good objects", failed_rules([rule_objects(GOOD_OBJECTS)]), None)
     for objects in [*BAD_OBJECTS, []]:
         expect(f"objects {[o.name for o in objects]}", failed_rules([rule_objects(objects)]), "objects")
@@ -594,7 +619,8 @@ def self_test() -> list[str]:
     return wrong
 
 
-SELF_TEST_COUNT = len(BAD_TREES) + len(TREE_RULES) + len(BAD_MODULES) + len(BAD_EMBEDDED) + len(BAD_OBJECTS) + 6
+SELF_TEST_COUNT = len(BAD_TREES) + len(TREE_RULES) + len(BAD_MODULES) + len(BAD_EMBEDDED) + len(BAD_SUPERVISORS) + \
+    len(BAD_OBJECTS) + 7
 
 
 # --- main -------------------------------------------------------------------
@@ -628,6 +654,7 @@ def check(srcdir: Path, builddir: Path) -> bool:
     results = [rule(tree) for rule in TREE_RULES]
     results.append(rule_server_module(Library.read(builddir / ".libs" / SERVER_MODULE)))
     results.append(rule_embedded_library(Library.read(builddir / ".libs" / EMBEDDED_LIBRARY)))
+    results.append(rule_supervisor(Library.read(builddir / SUPERVISOR)))
     results.append(rule_objects(read_objects(builddir)))
     held = [print_result(result) for result in results]
     for line in report_lengths(tree):

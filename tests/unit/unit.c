@@ -5,6 +5,7 @@
 
 static const unit_group_t *const GROUPS[] = {
     &buffer_group, &deadline_group, &head_group, &key_group, &output_group, &log_group,
+    &step_group, &supervisor_group,
 };
 
 enum { GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS };

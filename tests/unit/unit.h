@@ -18,6 +18,6 @@ typedef struct {
 #define UNIT_GROUP(name, tests) const unit_group_t name = { tests, sizeof tests / sizeof *tests }
 
 extern const unit_group_t buffer_group, deadline_group, head_group, key_group, output_group,
-    log_group;
+    log_group, step_group, supervisor_group;
 
 #endif

@@ -1,0 +1,212 @@
+/* Sizes come from the configuration, the seals keep them true; every value read is a copy that
+ * is checked before it is used. */
+#include "supervisor/board.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { QUIET_SWEEPS = 3 };
+#define ABANDONED_US INT64_C(60000000) /* a request whose client is dead is kept this long: a
+                                          thread may still be in it */
+
+static const char *check_memory(int fd, size_t size)
+{
+    const int sealed = F_SEAL_SHRINK | F_SEAL_GROW;
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (seals < 0 || (seals & sealed) != sealed)
+        return "the scoreboard is not sealed against a change of its size";
+    if (fstat(fd, &st) != 0 || st.st_size < 0 || (size_t)st.st_size < size)
+        return "the scoreboard is too small";
+    return NULL;
+}
+
+/* Processes of a supervisor that has died may still know numbers of its time. */
+static uint32_t first_epoch(void)
+{
+    uint32_t epoch = 0;
+
+    if (getrandom(&epoch, sizeof epoch, 0) != sizeof epoch)
+        epoch = (uint32_t)getpid() << 12;
+    return epoch;
+}
+
+const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_count,
+                               uint32_t entry_count)
+{
+    size_t size = wgw_board_size(row_count, entry_count);
+    const char *wrong = check_memory(fd, size);
+
+    *board = (wgw_sup_board_t){ .fd = fd, .row_count = row_count, .entry_count = entry_count,
+                                .last_epoch = first_epoch() };
+    if (wrong)
+        return wrong;
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return "the scoreboard cannot be mapped";
+    board->map = map;
+    board->quiet_counts = calloc(row_count, sizeof *board->quiet_counts);
+    board->use_counts = calloc(row_count, sizeof *board->use_counts);
+    if (!board->quiet_counts || !board->use_counts)
+        return "memory is short";
+    if (board->map->magic != WGW_BOARD_MAGIC)
+        return "the scoreboard is of another version of mod_wsgigw";
+    for (uint32_t r = 0; r < row_count; r++)
+        wgw_sup_board_hide(board, r);
+    return NULL;
+}
+
+void wgw_sup_board_close(wgw_sup_board_t *board)
+{
+    if (board->map)
+        munmap(board->map, wgw_board_size(board->row_count, board->entry_count));
+    if (board->fd >= 0)
+        close(board->fd);
+    free(board->quiet_counts);
+    free(board->use_counts);
+    *board = (wgw_sup_board_t){ .fd = -1 };
+}
+
+uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board)
+{
+    if (++board->last_epoch == 0)
+        board->last_epoch = 1;
+    return board->last_epoch;
+}
+
+void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t r, pid_t pid)
+{
+    wgw_row_t *row = &board->map->rows[r];
+
+    atomic_store(&row->epoch, 0);
+    atomic_store(&row->idle_count, 0);
+    atomic_store(&row->thread_count, 0);
+    atomic_store(&row->request_count, 0);
+    atomic_store(&row->pid, (int32_t)pid);
+    board->quiet_counts[r] = 0;
+}
+
+void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t r)
+{
+    atomic_store(&board->map->rows[r].epoch, 0);
+}
+
+/* The status first: who sees the epoch gone, or finds it in exit_epoch, may read the status. */
+void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t r, uint32_t epoch, int status)
+{
+    wgw_row_t *row = &board->map->rows[r];
+
+    atomic_store(&row->exit_status, status);
+    atomic_store(&row->exit_epoch, epoch);
+    atomic_store(&row->epoch, 0);
+    atomic_store(&row->idle_count, 0);
+    atomic_store(&row->pid, 0);
+}
+
+/* --- requests ------------------------------------------------------------------------- */
+
+static void copy_text(char *out, const char *text, size_t size)
+{
+    memcpy(out, text, size);
+    out[size - 1] = '\0';
+}
+
+bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
+                              uint32_t *at, int64_t now_us, wgw_begun_t *begun_out)
+{
+    wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
+
+    for (; *at < board->entry_count; ++*at) {
+        wgw_entry_t *entry = &entries[*at];
+        if (atomic_load(&entry->state) != WGW_ENTRY_BEGUN || atomic_load(&entry->row) != row ||
+            atomic_load(&entry->epoch) != epoch)
+            continue;
+        int64_t since_us = atomic_load(&entry->since_us);
+        begun_out->for_us = since_us > 0 && since_us < now_us ? now_us - since_us : 0;
+        copy_text(begun_out->line, entry->line, sizeof begun_out->line);
+        copy_text(begun_out->log_id, entry->log_id, sizeof begun_out->log_id);
+        ++*at;
+        return true;
+    }
+    return false;
+}
+
+/* Only a question: a pid out of the scoreboard is never sent a signal. */
+static bool is_dead(int32_t pid)
+{
+    return pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH);
+}
+
+static bool is_abandoned(wgw_entry_t *entry, uint32_t state, const uint32_t *epochs,
+                         uint32_t row_count, int64_t now_us)
+{
+    uint32_t row = atomic_load(&entry->row), epoch = atomic_load(&entry->epoch);
+
+    if (!is_dead(atomic_load(&entry->client_pid)))
+        return false;
+    if (state != WGW_ENTRY_BEGUN)
+        return true;
+    return row >= row_count || epoch == 0 || epochs[row] != epoch ||
+           now_us - ABANDONED_US > atomic_load(&entry->since_us);
+}
+
+/* Returns: true when an entry is in use. */
+static bool sweep_entries(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)
+{
+    wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
+    bool is_used = false;
+
+    for (uint32_t i = 0; i < board->entry_count; i++) {
+        wgw_entry_t *entry = &entries[i];
+        uint32_t state = atomic_load(&entry->state), row = atomic_load(&entry->row);
+        if (state == WGW_ENTRY_FREE)
+            continue;
+        if (is_abandoned(entry, state, epochs, board->row_count, now_us)) {
+            atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_FREE);
+            continue;
+        }
+        is_used = true;
+        if (state != WGW_ENTRY_WAITING && row < board->row_count)
+            board->use_counts[row]++;
+    }
+    return is_used;
+}
+
+/* A child that died between claiming a thread and sending to it leaves a count too low for
+ * ever. Returns: true while the count is wrong. */
+static bool right_idle_count(wgw_sup_board_t *board, uint32_t r)
+{
+    wgw_row_t *row = &board->map->rows[r];
+    uint32_t thread_count = atomic_load(&row->thread_count);
+    int32_t idle_count = atomic_load(&row->idle_count);
+
+    if (board->use_counts[r] || thread_count > INT32_MAX || idle_count == (int32_t)thread_count) {
+        board->quiet_counts[r] = 0;
+        return false;
+    }
+    if (++board->quiet_counts[r] < QUIET_SWEEPS)
+        return true;
+    board->quiet_counts[r] = 0;
+    return !atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count);
+}
+
+bool wgw_sup_board_sweep(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)
+{
+    memset(board->use_counts, 0, board->row_count * sizeof *board->use_counts);
+    bool is_used = sweep_entries(board, epochs, now_us);
+
+    for (uint32_t r = 0; r < board->row_count; r++) {
+        if (!epochs[r])
+            continue;
+        is_used = right_idle_count(board, r) || is_used;
+    }
+    return is_used;
+}

@@ -1,0 +1,57 @@
+/* The supervisor's view of a scoreboard: hostile memory, of which it believes nothing that
+ * could harm more than the pool. */
+#ifndef WGW_SUPERVISOR_BOARD_H
+#define WGW_SUPERVISOR_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wsgigw/scoreboard.h"
+
+typedef struct wgw_sup_board_t {
+    int fd;
+    wgw_board_t *map;
+    uint32_t row_count, entry_count; /* of the configuration */
+    uint32_t last_epoch;
+    uint8_t *quiet_counts; /* of each row: sweeps without an entry that refers to it */
+    uint32_t *use_counts;  /* of each row: room for one sweep */
+} wgw_sup_board_t;
+
+/* Map the scoreboard, and say in it that no row has a process.
+ * Owns: fd, until wgw_sup_board_close(), also after a failure. Returns: NULL; or what is wrong. */
+const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_count,
+                               uint32_t entry_count);
+void wgw_sup_board_close(wgw_sup_board_t *board);
+
+/* Choose the epoch of the next process of any row: never 0, never the same twice in a row. */
+uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board);
+
+/* A process was made for the row. It is chosen by nobody before it stores its epoch. */
+void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t row, pid_t pid);
+
+/* Nobody is to choose the row any more. */
+void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t row);
+
+/* The process of a row has ended; `status` as of waitpid(). */
+void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t row, uint32_t epoch, int status);
+
+/* A request that a process had begun: texts are copies, NUL-terminated, not to be trusted. */
+typedef struct wgw_begun_t {
+    char line[WGW_REQUEST_LINE_SIZE];
+    char log_id[WGW_LOG_ID_SIZE];
+    int64_t for_us;
+} wgw_begun_t;
+
+/* Read the next request that the process of a row had begun, from entry *at on, which is moved.
+ * Returns: false when there is none any more. */
+bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
+                              uint32_t *at, int64_t now_us, wgw_begun_t *begun_out);
+
+/* Free the entries of clients that are dead; right the idle count of quiet rows.
+ * `epochs` has of each row that takes requests its epoch, 0 of the others.
+ * Returns: true while entries are in use, or a count is being watched. */
+bool wgw_sup_board_sweep(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us);
+
+#endif

@@ -1,0 +1,243 @@
+/* A list; its head is the newest. Freed only from tick() and from the failing paths, never
+ * while a callback of one of its pools is on the stack. */
+#include "supervisor/generation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "supervisor/pool.h"
+
+typedef struct node_t {
+    struct node_t *next;
+    wgw_sup_pool_t *pool;
+} node_t;
+
+typedef struct generation_t {
+    struct generation_t *next;
+    const wgw_loop_t *loop;
+    uint32_t number;
+    int64_t keep_us;        /* for the generation before */
+    wgw_watch_t children;   /* at its end when no httpd child is left */
+    bool is_old, is_ending;
+    bool has_no_children;
+    int64_t until_us;       /* when an old one is drained at the latest */
+    node_t *pools;
+} generation_t;
+
+struct wgw_generations_t {
+    const wgw_loop_t *loop;
+    generation_t *begun;    /* not committed */
+    generation_t *list;     /* committed, newest first */
+    uint32_t number;
+};
+
+wgw_generations_t *wgw_sup_generations_create(const wgw_loop_t *loop)
+{
+    wgw_generations_t *all = calloc(1, sizeof *all);
+
+    if (all)
+        all->loop = loop;
+    return all;
+}
+
+/* The pools' processes must be gone, or never have been. */
+static void destroy(generation_t *g)
+{
+    while (g->pools) {
+        node_t *node = g->pools;
+        g->pools = node->next;
+        wgw_sup_pool_destroy(node->pool);
+        free(node);
+    }
+    wgw_sup_loop_close(g->loop, &g->children);
+    free(g);
+}
+
+void wgw_sup_generations_forget(wgw_generations_t *all)
+{
+    if (all->begun)
+        destroy(all->begun);
+    all->begun = NULL;
+}
+
+static void on_children(void *ctx, uint32_t index, uint32_t events)
+{
+    generation_t *g = ctx;
+    char byte;
+
+    (void)index, (void)events;
+    if (read(g->children.fd, &byte, sizeof byte) > 0)
+        return; /* nobody has anything to write there; it is taken and forgotten */
+    wgw_sup_loop_close(g->loop, &g->children);
+    g->has_no_children = true;
+}
+
+bool wgw_sup_generations_begin(wgw_generations_t *all, const wgw_parent_message_t *message,
+                               int pipe_fd, char *why, size_t why_size)
+{
+    generation_t *g = calloc(1, sizeof *g);
+
+    wgw_sup_generations_forget(all);
+    all->number = message->generation;
+    if (!g || pipe_fd < 0) {
+        snprintf(why, why_size, g ? "GENERATION came without its pipe" : "memory is short");
+        free(g);
+        if (pipe_fd >= 0)
+            close(pipe_fd);
+        return false;
+    }
+    g->loop = all->loop;
+    g->number = message->generation;
+    g->keep_us = message->keep_us < INT64_MAX / 4 ? (int64_t)message->keep_us : INT64_MAX / 4;
+    g->children = (wgw_watch_t){ .fd = pipe_fd, .call = on_children, .ctx = g };
+    if (!wgw_sup_loop_add(all->loop, &g->children, EPOLLIN)) {
+        snprintf(why, why_size, "GENERATION came with a descriptor that is no pipe");
+        close(pipe_fd);
+        free(g);
+        return false;
+    }
+    all->begun = g;
+    return true;
+}
+
+static void append(generation_t *g, node_t *node)
+{
+    node_t **at = &g->pools;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = node;
+}
+
+bool wgw_sup_generations_add(wgw_generations_t *all, const wgw_parent_message_t *message,
+                             int board_fd, int log_fd, char *why, size_t why_size)
+{
+    wgw_sup_pool_t *pool = wgw_sup_pool_create(all->loop, &message->spec, message->memory, board_fd,
+                                               log_fd, why, why_size);
+    node_t *node = pool ? calloc(1, sizeof *node) : NULL;
+
+    if (!node || !all->begun) {
+        if (pool)
+            snprintf(why, why_size, all->begun ? "memory is short" : "POOL came before GENERATION");
+        wgw_sup_pool_destroy(pool);
+        free(node);
+        return false;
+    }
+    node->pool = pool;
+    append(all->begun, node);
+    return true;
+}
+
+static void make_old(generation_t *g, int64_t keep_us, int64_t now_us)
+{
+    for (; g; g = g->next)
+        if (!g->is_old) {
+            g->is_old = true;
+            g->until_us = now_us + keep_us;
+        }
+}
+
+bool wgw_sup_generations_commit(wgw_generations_t *all, char *why, size_t why_size)
+{
+    generation_t *g = all->begun;
+
+    if (!g) {
+        snprintf(why, why_size, "COMMIT came before GENERATION");
+        return false;
+    }
+    for (node_t *node = g->pools; node; node = node->next)
+        if (!wgw_sup_pool_listen(node->pool, why, why_size)) {
+            wgw_sup_generations_forget(all);
+            return false;
+        }
+    make_old(all->list, g->keep_us, wgw_now_us());
+    g->next = all->list;
+    all->list = g;
+    all->begun = NULL;
+    for (node_t *node = g->pools; node; node = node->next)
+        wgw_sup_pool_start(node->pool);
+    return true;
+}
+
+uint32_t wgw_sup_generations_number(const wgw_generations_t *all)
+{
+    return all->number;
+}
+
+static void end(generation_t *g, bool drains, int64_t graceful_limit_us, int64_t shutdown_limit_us)
+{
+    g->is_ending = true;
+    for (node_t *node = g->pools; node; node = node->next)
+        wgw_sup_pool_end(node->pool, drains, graceful_limit_us, shutdown_limit_us);
+}
+
+void wgw_sup_generations_end(wgw_generations_t *all, bool drains, int64_t graceful_limit_us,
+                             int64_t shutdown_limit_us)
+{
+    wgw_sup_generations_forget(all);
+    for (generation_t *g = all->list; g; g = g->next)
+        end(g, drains, graceful_limit_us, shutdown_limit_us);
+}
+
+bool wgw_sup_generations_are_over(const wgw_generations_t *all, bool is_ending)
+{
+    if (is_ending)
+        return !all->list;
+    return all->list && !all->list->next && !all->list->pools && !all->begun;
+}
+
+/* Free the pools that are over. Returns: when the others want to be called. */
+static int64_t tick_pools(generation_t *g, int64_t now_us)
+{
+    int64_t wake_us = INT64_MAX;
+
+    for (node_t **at = &g->pools; *at;) {
+        node_t *node = *at;
+        int64_t pool_us = wgw_sup_pool_tick(node->pool, now_us);
+        if (wgw_sup_pool_is_over(node->pool)) {
+            *at = node->next;
+            wgw_sup_pool_destroy(node->pool);
+            free(node);
+            continue;
+        }
+        wake_us = pool_us < wake_us ? pool_us : wake_us;
+        at = &node->next;
+    }
+    return wake_us;
+}
+
+int64_t wgw_sup_generations_tick(wgw_generations_t *all, int64_t now_us)
+{
+    int64_t wake_us = INT64_MAX;
+
+    for (generation_t **at = &all->list; *at;) {
+        generation_t *g = *at;
+        bool is_due = g->is_old && (g->has_no_children || g->until_us <= now_us);
+        if (is_due && !g->is_ending)
+            end(g, true, 0, 0);
+        int64_t pools_us = tick_pools(g, now_us);
+        if ((g->is_old || g->is_ending) && !g->pools) {
+            *at = g->next;
+            destroy(g);
+            continue;
+        }
+        wake_us = pools_us < wake_us ? pools_us : wake_us;
+        if (g->is_old && !g->is_ending && g->until_us < wake_us)
+            wake_us = g->until_us;
+        at = &g->next;
+    }
+    return wake_us;
+}
+
+void wgw_sup_generations_destroy(wgw_generations_t *all)
+{
+    wgw_sup_generations_forget(all);
+    while (all->list) {
+        generation_t *g = all->list;
+        all->list = g->next;
+        destroy(g);
+    }
+    free(all);
+}

@@ -1,0 +1,94 @@
+/* The file is made with no permission for others, and given to httpd's user afterwards: at no
+ * time can somebody else connect. */
+#include "supervisor/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool set_address(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint32_t row, char *why,
+                        size_t why_size)
+{
+    size_t room = sizeof l->address.sun_path;
+    int len = snprintf(l->address.sun_path, room, "%s.%u.sock", spec->socket_path, row);
+
+    l->address.sun_family = AF_UNIX;
+    if (len >= 0 && (size_t)len < room)
+        return true;
+    snprintf(why, why_size, "the path of a socket of pool '%s' is %d bytes long, but the system "
+             "takes %zu at most: choose a shorter WSGISocketPrefix (%.200s)", spec->name, len,
+             room - 1, spec->socket_path);
+    return false;
+}
+
+static bool fail(wgw_listener_t *l, const char *step, char *why, size_t why_size)
+{
+    snprintf(why, why_size, "%s of socket %s: %s; WSGISocketPrefix must name a folder that the "
+             "user who starts httpd may write to, and httpd's user may enter", step,
+             l->address.sun_path, strerror(errno));
+    wgw_sup_listener_close(l);
+    return false;
+}
+
+static void set_buffer(int fd, int option, uint32_t bytes)
+{
+    int value = bytes < INT32_MAX ? (int)bytes : INT32_MAX;
+
+    if (value)
+        setsockopt(fd, SOL_SOCKET, option, &value, sizeof value);
+}
+
+static bool bind_private(const wgw_listener_t *l)
+{
+    mode_t before = umask(0177);
+    int rc = bind(l->fd, (const struct sockaddr *)&l->address, sizeof l->address);
+
+    umask(before);
+    return rc == 0;
+}
+
+bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint32_t row, char *why,
+                           size_t why_size)
+{
+    struct stat st;
+
+    *l = (wgw_listener_t){ .fd = -1 };
+    if (!set_address(l, spec, row, why, why_size))
+        return false;
+    const char *path = l->address.sun_path;
+    if (unlink(path) != 0 && errno != ENOENT)
+        return fail(l, "removing a stale file", why, why_size);
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (l->fd < 0)
+        return fail(l, "socket()", why, why_size);
+    set_buffer(l->fd, SO_SNDBUF, spec->send_buffer_bytes);
+    set_buffer(l->fd, SO_RCVBUF, spec->receive_buffer_bytes);
+    if (!bind_private(l))
+        return fail(l, "bind()", why, why_size);
+    if (lstat(path, &st) != 0)
+        return fail(l, "stat()", why, why_size);
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+    if (spec->socket_uid != WGW_SPEC_NONE && spec->socket_uid != st.st_uid &&
+        lchown(path, spec->socket_uid, (gid_t)-1) != 0)
+        return fail(l, "chown()", why, why_size);
+    if (listen(l->fd, spec->listen_backlog ? (int)spec->listen_backlog : 1) != 0)
+        return fail(l, "listen()", why, why_size);
+    return true;
+}
+
+void wgw_sup_listener_close(wgw_listener_t *l)
+{
+    struct stat st;
+
+    if (l->inode && lstat(l->address.sun_path, &st) == 0 && st.st_dev == l->device &&
+        st.st_ino == l->inode)
+        unlink(l->address.sun_path);
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+    l->inode = 0;
+}

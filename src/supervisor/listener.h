@@ -1,0 +1,26 @@
+/* The listening socket of one row: a file below the server's runtime folder. */
+#ifndef WGW_SUPERVISOR_LISTENER_H
+#define WGW_SUPERVISOR_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "wire/spec.h"
+
+typedef struct wgw_listener_t {
+    int fd;             /* -1 none */
+    dev_t device;       /* with `inode`: which file is ours */
+    ino_t inode;
+    struct sockaddr_un address;
+} wgw_listener_t;
+
+/* Bind the socket of a row; a stale file is removed first.
+ * Returns: true; or false with a sentence in `why`, and nothing left behind. */
+bool wgw_sup_listener_open(wgw_listener_t *listener, const wgw_pool_spec_t *spec, uint32_t row,
+                           char *why, size_t why_size);
+
+/* Close it, and remove its file if that is still ours. */
+void wgw_sup_listener_close(wgw_listener_t *listener);
+
+#endif

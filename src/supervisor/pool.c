@@ -1,0 +1,554 @@
+/* Every change goes through take(): an event into the step function, its actions out to here. */
+#include "supervisor/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "supervisor/board.h"
+#include "supervisor/listener.h"
+#include "supervisor/logpipe.h"
+#include "supervisor/message.h"
+#include "supervisor/report.h"
+#include "supervisor/spawn.h"
+#include "supervisor/step.h"
+
+#define SECOND_US INT64_C(1000000)
+#define CALM_SWEEP_US (10 * SECOND_US) /* between looks at a scoreboard that nobody uses */
+enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
+
+/* A log pipe; it outlives the process while a child of that one holds it. */
+typedef struct source_t {
+    struct source_t *next;
+    wgw_sup_pool_t *pool;
+    wgw_watch_t watch;
+    wgw_logpipe_t pipe;
+    bool is_orphan;
+} source_t;
+
+typedef struct {
+    wgw_listener_t listener;
+    wgw_watch_t hup;        /* of the listener */
+    bool is_shut;           /* the listener must be bound anew */
+    pid_t pid;              /* 0 none */
+    uint32_t epoch;
+    bool was_ready;
+    wgw_watch_t exit, control;
+    source_t *source;
+} process_t;
+
+struct wgw_sup_pool_t {
+    const wgw_loop_t *loop;
+    wgw_pool_spec_t spec;
+    void *memory;           /* of spec */
+    wgw_sup_board_t board;
+    wgw_logfile_t logfile;
+    wgw_log_rate_t rate;
+    wgw_step_t *step;
+    process_t *rows;        /* spec.row_count */
+    uint32_t *epochs;       /* of each row: room for one sweep */
+    source_t *sources;
+    int64_t wake_us;        /* the step function's */
+    int64_t sweep_us;       /* when to look at the scoreboard next */
+    int64_t said_us;        /* when lost log lines were last said */
+    bool is_over;
+};
+
+static void take(wgw_sup_pool_t *pool, wgw_event_t event);
+
+/* --- log ------------------------------------------------------------------------------ */
+
+static void write_log(void *ctx, wgw_level_t level, const char *text, size_t len)
+{
+    wgw_sup_pool_t *pool = ctx;
+
+    if ((uint32_t)level <= pool->spec.log_level)
+        wgw_sup_logfile_write(&pool->logfile, level, getpid(), text, len);
+}
+
+static wgw_log_sink_t sink_of(wgw_sup_pool_t *pool)
+{
+    return (wgw_log_sink_t){ .write = write_log, .ctx = pool };
+}
+
+static void drop_source(wgw_sup_pool_t *pool, source_t *source)
+{
+    for (source_t **at = &pool->sources; *at; at = &(*at)->next)
+        if (*at == source) {
+            *at = source->next;
+            break;
+        }
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        if (pool->rows[r].source == source)
+            pool->rows[r].source = NULL;
+    wgw_sup_loop_close(pool->loop, &source->watch);
+    free(source);
+}
+
+static bool read_source(source_t *source)
+{
+    wgw_sup_pool_t *pool = source->pool;
+
+    return wgw_sup_logpipe_read(&source->pipe, &pool->logfile, (wgw_level_t)pool->spec.log_level,
+                                &pool->rate);
+}
+
+static void on_log(void *ctx, uint32_t index, uint32_t events)
+{
+    source_t *source = ctx;
+
+    (void)index, (void)events;
+    if (!read_source(source))
+        drop_source(source->pool, source);
+}
+
+/* Owns: fd. Returns: NULL when memory is short; its lines are lost then, but not its life. */
+static source_t *add_source(wgw_sup_pool_t *pool, int fd, pid_t pid)
+{
+    source_t *source = calloc(1, sizeof *source);
+
+    if (!source) {
+        close(fd);
+        return NULL;
+    }
+    source->pool = pool;
+    source->pipe.fd = fd;
+    source->pipe.pid = pid;
+    source->watch = (wgw_watch_t){ .fd = fd, .call = on_log, .ctx = source };
+    source->next = pool->sources;
+    pool->sources = source;
+    if (wgw_sup_loop_add(pool->loop, &source->watch, EPOLLIN))
+        return source;
+    close(fd);
+    drop_source(pool, source);
+    return NULL;
+}
+
+/* The process is gone: read what it left, keep the pipe for children that it may have. */
+static void orphan_source(wgw_sup_pool_t *pool, source_t *source)
+{
+    int orphan_count = 0;
+    source_t *oldest = NULL;
+
+    if (!source)
+        return;
+    if (!read_source(source)) {
+        drop_source(pool, source);
+        return;
+    }
+    source->is_orphan = true;
+    for (source_t *s = pool->sources; s; s = s->next)
+        if (s->is_orphan) {
+            orphan_count++;
+            oldest = s;
+        }
+    if (orphan_count > ORPHANS_MOST)
+        drop_source(pool, oldest);
+}
+
+static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+    uint32_t dropped = pool->rate.dropped_count, lost = pool->logfile.lost_count;
+
+    if ((!dropped && !lost) || now_us - pool->said_us < SECOND_US)
+        return;
+    pool->said_us = now_us;
+    pool->rate.dropped_count = pool->logfile.lost_count = 0;
+    if (dropped)
+        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0115) "pool '%s' writes too much to its log: %u lines were "
+                "dropped", pool->spec.name, dropped);
+    if (lost)
+        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0119) "%u log lines of pool '%s' were lost: the error log "
+                "did not take them", lost, pool->spec.name);
+}
+
+/* --- listeners ------------------------------------------------------------------------ */
+
+static void on_listener(void *ctx, uint32_t r, uint32_t events)
+{
+    wgw_sup_pool_t *pool = ctx;
+    process_t *row = &pool->rows[r];
+    wgw_log_sink_t sink = sink_of(pool);
+
+    (void)events;
+    wgw_sup_loop_remove(pool->loop, &row->hup);
+    row->is_shut = true;
+    wgw_sup_board_hide(&pool->board, r);
+    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0114) "process %ld of pool '%s' has shut its listening socket down: "
+            "both are replaced", (long)row->pid, pool->spec.name);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
+}
+
+static void close_listener(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_sup_loop_remove(pool->loop, &pool->rows[r].hup);
+    wgw_sup_listener_close(&pool->rows[r].listener);
+}
+
+static bool open_listener(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
+{
+    process_t *row = &pool->rows[r];
+
+    close_listener(pool, r);
+    if (!wgw_sup_listener_open(&row->listener, &pool->spec, r, why, why_size))
+        return false;
+    row->is_shut = false;
+    row->hup = (wgw_watch_t){ .fd = row->listener.fd, .call = on_listener, .ctx = pool,
+                              .index = r };
+    if (wgw_sup_loop_add(pool->loop, &row->hup, EPOLLRDHUP))
+        return true;
+    snprintf(why, why_size, "epoll_ctl(): %s", strerror(errno));
+    return false;
+}
+
+/* --- processes ------------------------------------------------------------------------ */
+
+static void on_control(void *ctx, uint32_t r, uint32_t events)
+{
+    wgw_sup_pool_t *pool = ctx;
+    process_t *row = &pool->rows[r];
+    wgw_log_sink_t sink = sink_of(pool);
+    wgw_worker_message_t message;
+    char data[64];
+    ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
+
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) { /* it is ending, or wants to be told by signals only */
+        wgw_sup_loop_close(pool->loop, &row->control);
+        return;
+    }
+    if ((size_t)n > sizeof data || !wgw_sup_worker_message_decode(data, (size_t)n, &message)) {
+        wgw_sup_loop_close(pool->loop, &row->control);
+        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0113) "process %ld of pool '%s' has sent what is no message: "
+                "it is killed", (long)row->pid, pool->spec.name);
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
+        return;
+    }
+    if (message.kind == WGW_EXEC_READY) {
+        row->was_ready = true;
+        wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready", (long)row->pid,
+                pool->spec.name);
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
+    } else {
+        wgw_sup_board_hide(&pool->board, r);
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
+    }
+}
+
+static bool is_told(wgw_row_phase_t phase)
+{
+    return phase == WGW_ROW_DRAINING || phase == WGW_ROW_STOPPING || phase == WGW_ROW_KILLED;
+}
+
+static void say_wait(wgw_sup_pool_t *pool, uint32_t r)
+{
+    int64_t wait_us = wgw_sup_step_wait_us(pool->step, r, wgw_now_us());
+    wgw_log_sink_t sink = sink_of(pool);
+
+    if (wait_us)
+        wgw_log(&sink, WGW_LOG_NOTICE, WGWNO(0125) "the next process of pool '%s' is started in %lld s",
+                pool->spec.name, (long long)((wait_us + SECOND_US / 2) / SECOND_US));
+}
+
+static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
+{
+    wgw_sup_pool_t *pool = ctx;
+    process_t *row = &pool->rows[r];
+    wgw_log_sink_t sink = sink_of(pool);
+    int status;
+
+    (void)events;
+    if (waitpid(row->pid, &status, WNOHANG) != row->pid)
+        return;
+    wgw_end_t end = { .pid = row->pid, .status = status, .was_ready = row->was_ready, .row = r,
+                      .epoch = row->epoch,
+                      .was_expected = is_told(wgw_sup_step_phase(pool->step, r)) };
+    wgw_sup_board_end(&pool->board, r, row->epoch, status);
+    orphan_source(pool, row->source);
+    row->source = NULL;
+    wgw_sup_report_end(&sink, &pool->spec, &pool->board, &end);
+    wgw_sup_loop_close(pool->loop, &row->exit);
+    wgw_sup_loop_close(pool->loop, &row->control);
+    row->pid = 0;
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r,
+                              .is_in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 });
+    say_wait(pool, r);
+}
+
+/* A channel that takes no message is a process that reads none: its signals remain. */
+static void send_message(process_t *row, const wgw_buffer_t *b)
+{
+    if (row->control.fd >= 0 && !b->is_short)
+        (void)!send(row->control.fd, b->data, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
+{
+    process_t *row = &pool->rows[r];
+    wgw_buffer_t b = { 0 };
+
+    wgw_sup_start_encode(&b, &pool->spec, r, row->epoch);
+    bool is_sent = !b.is_short && send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
+    int why = errno;
+    wgw_buffer_deinit(&b);
+    errno = why;
+    return is_sent;
+}
+
+/* The process is there; from here on its exit is seen. Returns: what failed, or NULL. */
+static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *spawned)
+{
+    process_t *row = &pool->rows[r];
+
+    row->pid = spawned->pid;
+    row->was_ready = false;
+    row->epoch = wgw_sup_board_next_epoch(&pool->board);
+    wgw_sup_board_begin(&pool->board, r, spawned->pid);
+    row->source = add_source(pool, spawned->log, spawned->pid);
+    row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
+    row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
+                                  .index = r };
+    if (!wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN) ||
+        !wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN))
+        return "epoll_ctl()";
+    return send_start(pool, r) ? NULL : "sending what it has to know";
+}
+
+/* A process that could be made but not watched: it has not run the application yet. */
+static void abandon(wgw_sup_pool_t *pool, uint32_t r)
+{
+    process_t *row = &pool->rows[r];
+
+    kill(row->pid, SIGKILL);
+    waitpid(row->pid, NULL, 0);
+    if (row->source)
+        drop_source(pool, row->source);
+    wgw_sup_loop_close(pool->loop, &row->exit);
+    wgw_sup_loop_close(pool->loop, &row->control);
+    row->pid = 0;
+}
+
+static const char *try_spawn(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
+{
+    process_t *row = &pool->rows[r];
+    wgw_spawned_t spawned;
+
+    if ((row->is_shut || row->listener.fd < 0) && !open_listener(pool, r, why, why_size))
+        return why;
+    const wgw_spawn_files_t files = { .listener = row->listener.fd, .board = pool->board.fd };
+    const char *failed = wgw_sup_spawn(&pool->spec, &files, &spawned);
+    if (!failed) {
+        failed = adopt(pool, r, &spawned);
+        if (failed)
+            abandon(pool, r);
+    }
+    if (failed)
+        snprintf(why, why_size, "%s: %s", failed, strerror(errno));
+    return failed ? why : NULL;
+}
+
+static void spawn(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+    char why[640];
+    const char *failed = try_spawn(pool, r, why, sizeof why);
+
+    if (!failed) {
+        wgw_log(&sink, WGW_LOG_INFO, WGWNO(0122) "process %ld of pool '%s' was started",
+                (long)pool->rows[r].pid, pool->spec.name);
+        return;
+    }
+    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried "
+            "again", pool->spec.name, failed);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r });
+}
+
+/* --- actions -------------------------------------------------------------------------- */
+
+static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+    const wgw_pool_spec_t *spec = &pool->spec;
+    long pid = (long)pool->rows[action->row].pid;
+
+    if (action->reason == WGW_REASON_STARTUP_TIMEOUT)
+        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0110) "process %ld of pool '%s' was not ready within "
+                "startup-timeout=%llu: it is killed", pid, spec->name,
+                (unsigned long long)(spec->startup_timeout_us / 1000000));
+    else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
+        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0111) "process %ld of pool '%s' has not finished its requests "
+                "in time (graceful-timeout=): it is stopped", pid, spec->name);
+    else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
+        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
+                "(shutdown-timeout=): it is killed", pid, spec->name);
+}
+
+static void tell(process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
+{
+    wgw_buffer_t b = { 0 };
+
+    wgw_sup_end_encode(&b, kind, timeout_us);
+    send_message(row, &b);
+    wgw_buffer_deinit(&b);
+}
+
+static void end_process(wgw_sup_pool_t *pool, const wgw_action_t *action)
+{
+    process_t *row = &pool->rows[action->row];
+
+    wgw_sup_board_hide(&pool->board, action->row);
+    say_reason(pool, action);
+    if (!row->pid)
+        return;
+    if (action->kind == WGW_ACTION_KILL) {
+        /* With all that it has started; without a session of its own yet, itself alone. */
+        kill(-row->pid, SIGKILL);
+        kill(row->pid, SIGKILL);
+        return;
+    }
+    tell(row, action->kind == WGW_ACTION_DRAIN ? WGW_EXEC_DRAIN : WGW_EXEC_STOP,
+         action->timeout_us);
+    if (action->kind == WGW_ACTION_STOP || row->control.fd < 0)
+        kill(row->pid, SIGTERM);
+}
+
+/* Actions lie in the step function's memory until the next event, which carrying one out may
+ * make: a copy is gone through. */
+static void take(wgw_sup_pool_t *pool, wgw_event_t event)
+{
+    wgw_actions_t actions = wgw_sup_step(pool->step, event, wgw_now_us());
+    wgw_action_t *copy = calloc(actions.count + 1, sizeof *copy);
+
+    pool->wake_us = actions.wake_us;
+    pool->is_over = actions.is_over;
+    if (!copy)
+        abort(); /* a row would be lost for ever; httpd starts another supervisor */
+    memcpy(copy, actions.items, actions.count * sizeof *copy);
+    for (size_t i = 0; i < actions.count; i++)
+        if (copy[i].kind == WGW_ACTION_SPAWN)
+            spawn(pool, copy[i].row);
+        else
+            end_process(pool, &copy[i]);
+    free(copy);
+}
+
+/* --- the pool ------------------------------------------------------------------------- */
+
+wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
+                                    void *memory, int board_fd, int log_fd, char *why,
+                                    size_t why_size)
+{
+    wgw_sup_pool_t *pool = calloc(1, sizeof *pool);
+    int64_t now_us = wgw_now_us();
+
+    if (!pool) {
+        free(memory);
+        close(board_fd);
+        close(log_fd);
+        snprintf(why, why_size, "memory is short");
+        return NULL;
+    }
+    pool->loop = loop;
+    pool->spec = *spec;
+    pool->memory = memory;
+    pool->wake_us = WGW_STEP_NEVER;
+    wgw_sup_logfile_init(&pool->logfile, log_fd);
+    wgw_sup_log_rate_init(&pool->rate, now_us);
+    pool->rows = calloc(spec->row_count, sizeof *pool->rows);
+    pool->epochs = calloc(spec->row_count, sizeof *pool->epochs);
+    pool->step = wgw_sup_step_create(&(wgw_step_config_t){
+        .process_count = spec->process_count, .row_count = spec->row_count,
+        .startup_timeout_us = (int64_t)spec->startup_timeout_us,
+        .graceful_timeout_us = (int64_t)spec->graceful_timeout_us,
+        .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
+    const char *wrong = wgw_sup_board_open(&pool->board, board_fd, spec->row_count,
+                                           spec->entry_count);
+    if (pool->rows)
+        for (uint32_t r = 0; r < spec->row_count; r++)
+            pool->rows[r].listener.fd = pool->rows[r].hup.fd = pool->rows[r].exit.fd =
+                pool->rows[r].control.fd = -1;
+    if (!wrong && pool->rows && pool->epochs && pool->step)
+        return pool;
+    snprintf(why, why_size, "pool '%s': %s", spec->name, wrong ? wrong : "memory is short");
+    wgw_sup_pool_destroy(pool);
+    return NULL;
+}
+
+bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size)
+{
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        if (!open_listener(pool, r, why, why_size))
+            return false;
+    return true;
+}
+
+void wgw_sup_pool_start(wgw_sup_pool_t *pool)
+{
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_START });
+}
+
+void wgw_sup_pool_end(wgw_sup_pool_t *pool, bool drains, int64_t graceful_limit_us,
+                      int64_t shutdown_limit_us)
+{
+    take(pool, (wgw_event_t){ .kind = drains ? WGW_EVENT_RETIRE : WGW_EVENT_STOP,
+                              .graceful_limit_us = graceful_limit_us,
+                              .shutdown_limit_us = shutdown_limit_us });
+}
+
+bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)
+{
+    return pool->is_over;
+}
+
+static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
+{
+    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
+        wgw_row_phase_t phase = wgw_sup_step_phase(pool->step, r);
+        pool->epochs[r] = phase == WGW_ROW_READY ? pool->rows[r].epoch : 0;
+        if (phase != WGW_ROW_READY && phase != WGW_ROW_STARTING)
+            wgw_sup_board_hide(&pool->board, r);
+    }
+    bool is_used = wgw_sup_board_sweep(&pool->board, pool->epochs, now_us);
+    pool->sweep_us = now_us + (is_used ? SECOND_US : CALM_SWEEP_US);
+}
+
+int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
+{
+    if (pool->wake_us <= now_us)
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
+    if (pool->sweep_us <= now_us)
+        sweep(pool, now_us);
+    say_lost(pool, now_us);
+    int64_t wake_us = pool->wake_us < pool->sweep_us ? pool->wake_us : pool->sweep_us;
+    if ((pool->rate.dropped_count || pool->logfile.lost_count) &&
+        pool->said_us + SECOND_US < wake_us)
+        wake_us = pool->said_us + SECOND_US;
+    return wake_us;
+}
+
+void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
+{
+    if (!pool)
+        return;
+    while (pool->sources)
+        drop_source(pool, pool->sources);
+    for (uint32_t r = 0; pool->rows && r < pool->spec.row_count; r++)
+        close_listener(pool, r);
+    wgw_sup_board_close(&pool->board);
+    wgw_sup_logfile_deinit(&pool->logfile);
+    wgw_sup_step_destroy(pool->step);
+    free(pool->rows);
+    free(pool->epochs);
+    free(pool->memory);
+    free(pool);
+}

@@ -1,0 +1,41 @@
+/* A pool as it runs: step.h's decisions, carried out on processes, sockets, logs and the
+ * scoreboard. Knows nothing of generations and of the httpd parent. */
+#ifndef WGW_SUPERVISOR_POOL_H
+#define WGW_SUPERVISOR_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "supervisor/loop.h"
+#include "wire/spec.h"
+
+typedef struct wgw_sup_pool_t wgw_sup_pool_t;
+
+/* Make a pool without sockets and processes.
+ * Owns: memory (of spec), board_fd and log_fd (-1 none), in every case.
+ * Returns: NULL, with a sentence in `why`. */
+wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
+                                    void *memory, int board_fd, int log_fd, char *why,
+                                    size_t why_size);
+
+/* Bind the sockets of all rows. Returns: false, with a sentence in `why`. */
+bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size);
+
+/* Start the processes. */
+void wgw_sup_pool_start(wgw_sup_pool_t *pool);
+
+/* End the processes: drained, or stopped at once. Limits of 0 are those of the configuration. */
+void wgw_sup_pool_end(wgw_sup_pool_t *pool, bool drains, int64_t graceful_limit_us,
+                      int64_t shutdown_limit_us);
+
+/* Tell whether it was told to end and has. */
+bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool);
+
+/* Do what is due. Returns: when it wants to be called next. */
+int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us);
+
+/* Remove the sockets and free the pool. Context: it is over, or was never started. */
+void wgw_sup_pool_destroy(wgw_sup_pool_t *pool);
+
+#endif

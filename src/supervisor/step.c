@@ -1,0 +1,359 @@
+/* Transitions of rows and places. Time is whatever the caller says it is. */
+#include "supervisor/step.h"
+
+#include <stdlib.h>
+
+#define SECOND_US INT64_C(1000000)
+#define BACKOFF_FIRST_US SECOND_US
+#define BACKOFF_MOST_US (60 * SECOND_US)
+#define HEALTHY_US (60 * SECOND_US)  /* who served this long has no failures behind it */
+#define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
+
+typedef struct {
+    wgw_row_phase_t phase;
+    bool was_ready;
+    int64_t ready_us;     /* when */
+    int64_t deadline_us;  /* of the phase */
+} row_t;
+
+typedef struct {
+    bool is_taken;        /* a process is starting or ready for it */
+    unsigned failure_count;
+    int64_t due_us;       /* no new process before that */
+} place_t;
+
+typedef enum { IDLE, RUNNING, ENDING } phase_t;
+
+struct wgw_step_t {
+    wgw_step_config_t config;
+    phase_t phase;
+    row_t *rows;          /* config.row_count */
+    place_t *places;      /* config.process_count */
+    wgw_action_t *actions; /* room for two of each row */
+    size_t action_count;
+};
+
+wgw_step_t *wgw_sup_step_create(const wgw_step_config_t *config)
+{
+    wgw_step_t *step = calloc(1, sizeof *step);
+
+    if (!step)
+        return NULL;
+    step->config = *config;
+    step->rows = calloc(config->row_count, sizeof *step->rows);
+    step->places = calloc(config->process_count, sizeof *step->places);
+    step->actions = calloc(2 * (size_t)config->row_count, sizeof *step->actions);
+    if (step->rows && step->places && step->actions)
+        return step;
+    wgw_sup_step_destroy(step);
+    return NULL;
+}
+
+void wgw_sup_step_destroy(wgw_step_t *step)
+{
+    if (!step)
+        return;
+    free(step->rows);
+    free(step->places);
+    free(step->actions);
+    free(step);
+}
+
+static int64_t after(int64_t now_us, int64_t us)
+{
+    return us < WGW_STEP_NEVER - now_us ? now_us + us : WGW_STEP_NEVER;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static place_t *place_of(const wgw_step_t *step, uint32_t row)
+{
+    return &step->places[row % step->config.process_count];
+}
+
+static void add_action(wgw_step_t *step, wgw_action_kind_t kind, wgw_action_reason_t reason,
+                       uint32_t row, int64_t timeout_us)
+{
+    if (step->action_count < 2 * (size_t)step->config.row_count)
+        step->actions[step->action_count++] =
+            (wgw_action_t){ .kind = kind, .reason = reason, .row = row, .timeout_us = timeout_us };
+}
+
+/* --- rows ----------------------------------------------------------------------------- */
+
+static void set_phase(row_t *row, wgw_row_phase_t phase, int64_t deadline_us)
+{
+    row->phase = phase;
+    row->deadline_us = deadline_us;
+}
+
+/* The row has no claim to its place any more; the place may have a new process at `due_us`. */
+static void vacate(wgw_step_t *step, uint32_t r, int64_t due_us)
+{
+    place_t *place = place_of(step, r);
+
+    place->is_taken = false;
+    place->due_us = due_us;
+}
+
+/* One more failure of a place. Returns: how long it has to wait. */
+static int64_t note_failure(place_t *place, bool was_ready)
+{
+    unsigned doublings = place->failure_count++;
+
+    if (was_ready && doublings == 0)
+        return 0;
+    if (was_ready)
+        doublings--;
+    return doublings < 6 ? BACKOFF_FIRST_US << doublings : BACKOFF_MOST_US;
+}
+
+/* The process of a row that had the place is ending or gone; decide when the next one is due. */
+static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_us)
+{
+    const row_t *row = &step->rows[r];
+    place_t *place = place_of(step, r);
+    int64_t served_us = row->was_ready ? now_us - row->ready_us : 0;
+
+    if (served_us >= HEALTHY_US)
+        place->failure_count = 0;
+    if (is_in_order && served_us >= LASTING_US)
+        vacate(step, r, now_us);
+    else
+        vacate(step, r, after(now_us, note_failure(place, row->was_ready)));
+}
+
+static void stop_row(wgw_step_t *step, uint32_t r, wgw_action_reason_t reason, int64_t now_us)
+{
+    int64_t timeout_us = step->config.shutdown_timeout_us;
+
+    set_phase(&step->rows[r], WGW_ROW_STOPPING, after(now_us, timeout_us));
+    add_action(step, WGW_ACTION_STOP, reason, r, timeout_us);
+}
+
+static void kill_row(wgw_step_t *step, uint32_t r, wgw_action_reason_t reason)
+{
+    set_phase(&step->rows[r], WGW_ROW_KILLED, WGW_STEP_NEVER);
+    add_action(step, WGW_ACTION_KILL, reason, r, 0);
+}
+
+/* A deadline has come. */
+static void expire(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    switch (step->rows[r].phase) {
+    case WGW_ROW_STARTING:
+        replace(step, r, false, now_us);
+        kill_row(step, r, WGW_REASON_STARTUP_TIMEOUT);
+        break;
+    case WGW_ROW_DRAINING:
+        stop_row(step, r, WGW_REASON_GRACEFUL_TIMEOUT, now_us);
+        break;
+    case WGW_ROW_STOPPING:
+        kill_row(step, r, WGW_REASON_SHUTDOWN_TIMEOUT);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- events --------------------------------------------------------------------------- */
+
+static void on_ready(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    row_t *row = &step->rows[r];
+
+    if (row->phase != WGW_ROW_STARTING)
+        return;
+    row->was_ready = true;
+    row->ready_us = now_us;
+    set_phase(row, WGW_ROW_READY, WGW_STEP_NEVER);
+}
+
+/* It bounds itself; ours is the second bound. */
+static void on_leaving(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    row_t *row = &step->rows[r];
+
+    if (row->phase != WGW_ROW_READY && row->phase != WGW_ROW_STARTING)
+        return;
+    replace(step, r, row->was_ready, now_us);
+    set_phase(row, WGW_ROW_DRAINING, after(now_us, step->config.graceful_timeout_us));
+}
+
+static void on_exited(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_us)
+{
+    row_t *row = &step->rows[r];
+
+    if (row->phase == WGW_ROW_READY || row->phase == WGW_ROW_STARTING)
+        replace(step, r, is_in_order && row->was_ready, now_us);
+    *row = (row_t){ .deadline_us = WGW_STEP_NEVER };
+}
+
+static void on_broken(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    wgw_row_phase_t phase = step->rows[r].phase;
+
+    if (phase == WGW_ROW_READY || phase == WGW_ROW_STARTING)
+        replace(step, r, false, now_us);
+    if (phase != WGW_ROW_EMPTY && phase != WGW_ROW_KILLED)
+        kill_row(step, r, WGW_REASON_BROKEN);
+}
+
+static void drain_row(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    int64_t timeout_us = step->config.graceful_timeout_us;
+
+    set_phase(&step->rows[r], WGW_ROW_DRAINING, after(now_us, timeout_us));
+    add_action(step, WGW_ACTION_DRAIN, WGW_REASON_TOLD, r, timeout_us);
+}
+
+/* End the pool: a process that was never ready has nothing to finish. */
+static void end_row(wgw_step_t *step, uint32_t r, bool drains, int64_t now_us)
+{
+    row_t *row = &step->rows[r];
+
+    switch (row->phase) {
+    case WGW_ROW_READY:
+        if (drains)
+            drain_row(step, r, now_us);
+        else
+            stop_row(step, r, WGW_REASON_TOLD, now_us);
+        break;
+    case WGW_ROW_STARTING:
+        stop_row(step, r, WGW_REASON_TOLD, now_us);
+        break;
+    case WGW_ROW_DRAINING:
+        if (!drains)
+            stop_row(step, r, WGW_REASON_TOLD, now_us);
+        else
+            row->deadline_us = least(row->deadline_us,
+                                     after(now_us, step->config.graceful_timeout_us));
+        break;
+    case WGW_ROW_STOPPING:
+        row->deadline_us = least(row->deadline_us,
+                                 after(now_us, step->config.shutdown_timeout_us));
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_end(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
+{
+    wgw_step_config_t *config = &step->config;
+
+    step->phase = ENDING;
+    if (event->graceful_limit_us)
+        config->graceful_timeout_us = least(config->graceful_timeout_us, event->graceful_limit_us);
+    if (event->shutdown_limit_us)
+        config->shutdown_timeout_us = least(config->shutdown_timeout_us, event->shutdown_limit_us);
+    for (uint32_t r = 0; r < config->row_count; r++)
+        end_row(step, r, event->kind == WGW_EVENT_RETIRE, now_us);
+}
+
+static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
+{
+    switch (event->kind) {
+    case WGW_EVENT_START:
+        if (step->phase == IDLE)
+            step->phase = RUNNING;
+        break;
+    case WGW_EVENT_READY:
+        on_ready(step, event->row, now_us);
+        break;
+    case WGW_EVENT_LEAVING:
+        on_leaving(step, event->row, now_us);
+        break;
+    case WGW_EVENT_EXITED:
+        on_exited(step, event->row, event->is_in_order, now_us);
+        break;
+    case WGW_EVENT_BROKEN:
+        on_broken(step, event->row, now_us);
+        break;
+    case WGW_EVENT_RETIRE:
+    case WGW_EVENT_STOP:
+        on_end(step, event, now_us);
+        break;
+    case WGW_EVENT_TICK:
+        break;
+    }
+}
+
+/* --- what follows from the state ------------------------------------------------------ */
+
+static bool find_free_row(const wgw_step_t *step, uint32_t place, uint32_t *row_out)
+{
+    for (uint32_t r = place; r < step->config.row_count; r += step->config.process_count)
+        if (step->rows[r].phase == WGW_ROW_EMPTY) {
+            *row_out = r;
+            return true;
+        }
+    return false;
+}
+
+static void spawn(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    int64_t timeout_us = step->config.startup_timeout_us;
+
+    place_of(step, r)->is_taken = true;
+    step->rows[r] = (row_t){ 0 };
+    set_phase(&step->rows[r], WGW_ROW_STARTING, timeout_us ? after(now_us, timeout_us)
+                                                           : WGW_STEP_NEVER);
+    add_action(step, WGW_ACTION_SPAWN, WGW_REASON_TOLD, r, timeout_us);
+}
+
+/* Fill places that are due. Returns: when the next one is. */
+static int64_t fill_places(wgw_step_t *step, int64_t now_us)
+{
+    int64_t wake_us = WGW_STEP_NEVER;
+    uint32_t row;
+
+    for (uint32_t p = 0; p < step->config.process_count; p++) {
+        const place_t *place = &step->places[p];
+        if (place->is_taken || !find_free_row(step, p, &row))
+            continue;
+        if (place->due_us <= now_us)
+            spawn(step, row, now_us);
+        else
+            wake_us = least(wake_us, place->due_us);
+    }
+    return wake_us;
+}
+
+wgw_actions_t wgw_sup_step(wgw_step_t *step, wgw_event_t event, int64_t now_us)
+{
+    wgw_actions_t actions = { .wake_us = WGW_STEP_NEVER, .is_over = step->phase == ENDING };
+
+    step->action_count = 0;
+    if (event.row < step->config.row_count)
+        take_event(step, &event, now_us);
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        if (step->rows[r].phase != WGW_ROW_EMPTY && step->rows[r].deadline_us <= now_us)
+            expire(step, r, now_us);
+    if (step->phase == RUNNING)
+        actions.wake_us = fill_places(step, now_us);
+    actions.is_over = step->phase == ENDING;
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        if (step->rows[r].phase != WGW_ROW_EMPTY) {
+            actions.wake_us = least(actions.wake_us, step->rows[r].deadline_us);
+            actions.is_over = false;
+        }
+    actions.items = step->actions;
+    actions.count = step->action_count;
+    return actions;
+}
+
+wgw_row_phase_t wgw_sup_step_phase(const wgw_step_t *step, uint32_t row)
+{
+    return step->rows[row].phase;
+}
+
+int64_t wgw_sup_step_wait_us(const wgw_step_t *step, uint32_t row, int64_t now_us)
+{
+    const place_t *place = place_of(step, row);
+
+    return place->is_taken || place->due_us <= now_us ? 0 : place->due_us - now_us;
+}

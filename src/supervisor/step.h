@@ -1,0 +1,94 @@
+/* A pool as a pure function: events and the time go in, actions come out.
+ *
+ * A pool has `process_count` places; place P may use the rows P, P + process_count, and so on,
+ * so that a place whose process is still finishing can have its successor already. Back-off
+ * belongs to the place. Knows nothing of processes, descriptors or clocks. */
+#ifndef WGW_SUPERVISOR_STEP_H
+#define WGW_SUPERVISOR_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WGW_STEP_NEVER INT64_MAX
+
+typedef struct wgw_step_config_t {
+    uint32_t process_count, row_count;   /* row_count >= process_count >= 1 */
+    int64_t startup_timeout_us;          /* until READY; 0 none */
+    int64_t graceful_timeout_us;         /* after DRAIN */
+    int64_t shutdown_timeout_us;         /* after STOP, until the process is killed */
+} wgw_step_config_t;
+
+typedef enum wgw_row_phase_t {
+    WGW_ROW_EMPTY,
+    WGW_ROW_STARTING,    /* spawned, not READY yet */
+    WGW_ROW_READY,
+    WGW_ROW_DRAINING,    /* told to drain, or leaving by itself */
+    WGW_ROW_STOPPING,    /* told to stop */
+    WGW_ROW_KILLED       /* only its exit is waited for */
+} wgw_row_phase_t;
+
+typedef enum wgw_event_kind_t {
+    WGW_EVENT_START,     /* the pool begins */
+    WGW_EVENT_READY,     /* the process of a row takes requests */
+    WGW_EVENT_LEAVING,   /* the process of a row has begun to end by itself */
+    WGW_EVENT_EXITED,    /* the process of a row is gone, or could not be made */
+    WGW_EVENT_BROKEN,    /* the process of a row does what it must not, or its socket is dead */
+    WGW_EVENT_TICK,      /* wake_us has come */
+    WGW_EVENT_RETIRE,    /* drain everything, start nothing */
+    WGW_EVENT_STOP       /* stop everything, start nothing */
+} wgw_event_kind_t;
+
+typedef struct wgw_event_t {
+    wgw_event_kind_t kind;
+    uint32_t row;        /* READY, LEAVING, EXITED, BROKEN */
+    bool is_in_order;    /* EXITED: with code 0 */
+    /* RETIRE, STOP: bounds below those of the configuration; 0: those of the configuration. */
+    int64_t graceful_limit_us, shutdown_limit_us;
+} wgw_event_t;
+
+typedef enum wgw_action_kind_t {
+    WGW_ACTION_SPAWN,
+    WGW_ACTION_DRAIN,    /* tell it to drain */
+    WGW_ACTION_STOP,     /* tell it to stop, and SIGTERM */
+    WGW_ACTION_KILL      /* SIGKILL */
+} wgw_action_kind_t;
+
+typedef enum wgw_action_reason_t {
+    WGW_REASON_TOLD,             /* by an event */
+    WGW_REASON_STARTUP_TIMEOUT,
+    WGW_REASON_GRACEFUL_TIMEOUT,
+    WGW_REASON_SHUTDOWN_TIMEOUT,
+    WGW_REASON_BROKEN
+} wgw_action_reason_t;
+
+typedef struct wgw_action_t {
+    wgw_action_kind_t kind;
+    wgw_action_reason_t reason;
+    uint32_t row;
+    int64_t timeout_us;  /* DRAIN, STOP: what the process has */
+} wgw_action_t;
+
+typedef struct wgw_step_t wgw_step_t;
+
+typedef struct wgw_actions_t {
+    const wgw_action_t *items; /* Lives: until the next event */
+    size_t count;
+    int64_t wake_us;           /* when TICK is wanted, or WGW_STEP_NEVER */
+    bool is_over;              /* the pool has been told to end, and has no process any more */
+} wgw_actions_t;
+
+/* Make a pool that has had no event yet. Returns: NULL when memory is short. */
+wgw_step_t *wgw_sup_step_create(const wgw_step_config_t *config);
+void wgw_sup_step_destroy(wgw_step_t *step);
+
+/* Take one event in. An event that does not fit the phase of its row changes nothing. */
+wgw_actions_t wgw_sup_step(wgw_step_t *step, wgw_event_t event, int64_t now_us);
+
+/* The phase of a row. */
+wgw_row_phase_t wgw_sup_step_phase(const wgw_step_t *step, uint32_t row);
+
+/* How long the place of a row waits before its next process; 0 when it is due, or has one. */
+int64_t wgw_sup_step_wait_us(const wgw_step_t *step, uint32_t row, int64_t now_us);
+
+#endif
