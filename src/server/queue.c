@@ -112,7 +112,7 @@ static void set_state(wgw_entry_t *entry, wgw_entry_state_t state)
     atomic_store(&entry->state, state);
 }
 
-bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *place_out)
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out)
 {
     wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
     unsigned first = (unsigned)(gettid() * 7) % pool->entry_count; /* apart from other threads */
@@ -129,7 +129,7 @@ bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *
         atomic_store(&entry->since_us, wgw_now_us());
         apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
         apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
-        *place_out = (wgw_place_t){ .pool = pool, .entry = entry, .number = number,
+        *seat_out = (wgw_seat_t){ .pool = pool, .entry = entry, .number = number,
                                     .wait_by = wgw_deadline_in_us(wait_us) };
         return true;
     }
@@ -137,14 +137,14 @@ bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *
     return false;
 }
 
-void wgw_queue_leave(wgw_place_t *place)
+void wgw_queue_leave(wgw_seat_t *seat)
 {
-    atomic_store(&place->entry->state, WGW_ENTRY_FREE);
+    atomic_store(&seat->entry->state, WGW_ENTRY_FREE);
 }
 
-bool wgw_queue_has_begun(const wgw_place_t *place)
+bool wgw_queue_has_begun(const wgw_seat_t *seat)
 {
-    return atomic_load(&place->entry->state) == WGW_ENTRY_BEGUN;
+    return atomic_load(&seat->entry->state) == WGW_ENTRY_BEGUN;
 }
 
 /* --- claiming ------------------------------------------------------------------------- */
@@ -204,9 +204,9 @@ static bool is_orphan(void)
 }
 
 /* Wait until a thread is idle, and claim it. Returns: the row; or -1 and *why_out. */
-static int wait_for_row(const wgw_place_t *place, uint32_t *epoch_out, wgw_claim_t *why_out)
+static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
 {
-    const wgw_pool_t *pool = place->pool;
+    const wgw_pool_t *pool = seat->pool;
     wgw_deadline_t nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
     bool is_anybody;
     int row = claim_row(pool, epoch_out, &is_anybody);
@@ -222,10 +222,10 @@ static int wait_for_row(const wgw_place_t *place, uint32_t *epoch_out, wgw_claim
         if (row >= 0)
             break;
         *why_out = is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
-        if (wgw_deadline_left_us(place->wait_by) == 0 ||
+        if (wgw_deadline_left_us(seat->wait_by) == 0 ||
             (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
             break;
-        sleep_until_idle(pool, is_anybody ? place->wait_by : nobody_by, seq);
+        sleep_until_idle(pool, is_anybody ? seat->wait_by : nobody_by, seq);
     }
     atomic_fetch_sub(&pool->board->waiting_count, 1);
     return row;
@@ -237,17 +237,17 @@ static void give_back(const wgw_pool_t *pool, unsigned row)
     atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
 }
 
-wgw_claim_t wgw_queue_claim(wgw_place_t *place, wgw_link_t **link_out)
+wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
 {
-    const wgw_pool_t *pool = place->pool;
+    const wgw_pool_t *pool = seat->pool;
     uint32_t epoch;
     wgw_claim_t why;
-    int row = wait_for_row(place, &epoch, &why);
+    int row = wait_for_row(seat, &epoch, &why);
 
     if (row < 0)
         return why;
-    atomic_store(&place->entry->row, (uint32_t)row);
-    set_state(place->entry, WGW_ENTRY_SENT);
+    atomic_store(&seat->entry->row, (uint32_t)row);
+    set_state(seat->entry, WGW_ENTRY_SENT);
     *link_out = take_kept(pool, (unsigned)row);
     if (*link_out)
         return WGW_CLAIMED;

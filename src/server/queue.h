@@ -8,18 +8,18 @@
 #include "server/link.h"
 
 /* A place in the queue of a pool. */
-typedef struct wgw_place_t {
+typedef struct wgw_seat_t {
     const wgw_pool_t *pool;
     wgw_entry_t *entry;
     unsigned number;          /* of the entry */
     wgw_deadline_t wait_by;   /* until when it may wait for a thread (queue-timeout) */
-} wgw_place_t;
+} wgw_seat_t;
 
 /* Make this child's side of every pool. Context: child_init. */
 void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools);
 
 /* Take a place. Returns: false when the queue is full. */
-bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_place_t *place_out);
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out);
 
 typedef enum wgw_claim_t {
     WGW_CLAIMED,
@@ -29,17 +29,17 @@ typedef enum wgw_claim_t {
 
 /* Claim an idle thread and get a connection to its process.
  * Owns: *link_out; to be given to wgw_queue_release().
- * Blocks: until place->wait_by. */
-wgw_claim_t wgw_queue_claim(wgw_place_t *place, wgw_link_t **link_out);
+ * Blocks: until seat->wait_by. */
+wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out);
 
 /* Tell whether the application may have been called for the request. */
-bool wgw_queue_has_begun(const wgw_place_t *place);
+bool wgw_queue_has_begun(const wgw_seat_t *seat);
 
 /* Give a connection back. Owns: link; it is kept for the next request when `is_usable`. */
 void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable);
 
 /* Leave the queue. */
-void wgw_queue_leave(wgw_place_t *place);
+void wgw_queue_leave(wgw_seat_t *seat);
 
 /* How the process of a link has ended, as of waitpid(); -1 when it lives, or nobody knows.
  * Blocks: a moment, for the supervisor to notice. */

@@ -31,7 +31,7 @@ typedef struct {
     wgw_brigade_t *x;
     request_rec *r;
     const wgw_pool_t *pool;
-    wgw_place_t place;
+    wgw_seat_t seat;
     wgw_link_t *link;
     wgw_upload_t upload;
     wgw_reply_t reply;
@@ -87,7 +87,7 @@ static const char *how_ended(const relay_t *y)
 /* The connection has ended before the response. */
 static step_t lose(relay_t *y)
 {
-    if (!y->has_head && !wgw_queue_has_begun(&y->place) && !wgw_upload_has_begun(&y->upload))
+    if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload))
         return STEP_AGAIN;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s",
@@ -313,7 +313,7 @@ static bool encode(relay_t *y, wgw_buffer_t *out)
 {
     const wgw_upload_t *up = &y->upload;
     wgw_frame_t frame = { .type = WGW_FRAME_REQUEST };
-    wgw_request_note_t note = { .entry = y->place.number, .epoch = y->link->epoch,
+    wgw_request_note_t note = { .entry = y->seat.number, .epoch = y->link->epoch,
                                 .has_body = up->is_whole };
 
     if (up->is_whole)
@@ -406,7 +406,7 @@ static int find_and_serve(relay_t *y)
     step_t step = STEP_AGAIN;
 
     while (step == STEP_AGAIN && tries--) {
-        if ((claim = wgw_queue_claim(&y->place, &y->link)) != WGW_CLAIMED)
+        if ((claim = wgw_queue_claim(&y->seat, &y->link)) != WGW_CLAIMED)
             return refuse_claim(y, claim);
         y->is_usable = false;
         step = serve(y);
@@ -449,7 +449,7 @@ int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 
     ((wgw_request_t *)(uintptr_t)x->exchange.request)->queue_start = now_seconds();
     int status = wgw_upload_begin(&y.upload, x, pool);
-    if (!status && !wgw_queue_enter(pool, x->r, &y.place))
+    if (!status && !wgw_queue_enter(pool, x->r, &y.seat))
         status = refuse(&y, HTTP_SERVICE_UNAVAILABLE,
                         apr_psprintf(x->r->pool, WGWNO(0058) "the queue of pool '%s' is full "
                                      "(listen-backlog); the client gets 503", pool->name));
@@ -457,7 +457,7 @@ int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
         set_client_timeout(&y, &before, true);
         status = find_and_serve(&y);
         set_client_timeout(&y, &before, false);
-        wgw_queue_leave(&y.place);
+        wgw_queue_leave(&y.seat);
     }
     wgw_upload_deinit(&y.upload);
     wgw_buffer_deinit(&y.in);
