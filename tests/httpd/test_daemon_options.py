@@ -268,6 +268,10 @@ def test_name_in_an_alias_is_declared_above(make_server):
     assert "process-group: '%{X}' is not a token" in refused(make_server, ALIAS + "%{X}")
 
 
+def test_quotes_in_an_alias(make_server):
+    accepted(make_server, f"WSGIDaemonProcess site-a\n{ALIAS}'site-a' application-group=\"%{{GLOBAL}}\"")
+
+
 IMPORTS = {
     "/x": "takes file process-group=name application-group=name",
     "": "takes file",
@@ -284,6 +288,18 @@ IMPORTS = {
 @pytest.mark.parametrize("line", IMPORTS)
 def test_wrong_import(make_server, line):
     assert IMPORTS[line] in refused(make_server, "WSGIImportScript " + line)
+
+
+# --- the sample ----------------------------------------------------------------------------
+
+def test_sample(make_server, tmp_path):
+    """conf.d/daemon.conf, with a user and folders that are here."""
+    text = (system.REPOSITORY / "conf.d/daemon.conf").read_text()
+    text = text.replace("user=example group=example", f"user={USER} group={GROUP}")
+    for name in ("venv/bin", "app", "htdocs"):
+        (tmp_path / name).mkdir(parents=True)
+    program(tmp_path / "venv/bin/python3")
+    accepted(make_server, text.replace("/srv/example", str(tmp_path)))
 
 
 # --- root ----------------------------------------------------------------------------------
@@ -429,6 +445,14 @@ def test_nothing_is_executed(make_server, tmp_path):
     path.chmod(0o755)
     accepted(make_server, f"WSGIDaemonProcess a python-home={tmp_path}")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_lies_in_an_environment_cannot_hold_httpd_up(make_server, tmp_path, make):
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin/python3")
+    make(tmp_path / "pyvenv.cfg")
+    accepted(make_server, f"WSGIDaemonProcess a python-home={tmp_path}")
 
 
 def test_default_python_is_that_of_the_server(make_server, tmp_path):

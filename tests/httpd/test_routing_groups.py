@@ -110,6 +110,15 @@ def test_restrict_process(server):
     assert ask(server, "/list/inner", group="own").startswith(REACHED % "own")
 
 
+def test_graceful_restart_declares_anew(make_server):
+    made = make_server(Site("WSGIDaemonProcess one\nWSGIScriptAlias / {apps}/probe.wsgi process-group=one"))
+    made.write_config(Site("WSGIDaemonProcess two\nWSGIDaemonProcess one\n"
+                           "WSGIScriptAlias / {apps}/probe.wsgi process-group=two"))
+    made.graceful()
+    assert made.get("/").status == 500
+    made.expect_log(REACHED % "two", "error")
+
+
 # --- WSGIRestrictEmbedded, WSGIImportScript ------------------------------------------------
 
 ALIASES = "WSGIScriptAlias /a {apps}/probe.wsgi\nWSGIScriptAlias /b {apps}/probe.wsgi process-group=one\n"
