@@ -29,7 +29,7 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 
 #define PROCESS "a name that a WSGIDaemonProcess declares, or a token"
 #define PROCESSES "names and tokens, with spaces between them"
-#define PREFIX "a path whose folder must exist, at most 70 bytes with DefaultRuntimeDir"
+#define PREFIX "a path whose folder must exist, in all at most 70 bytes"
 #define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
 
 #define WGW_CTX_S "server"

@@ -9,6 +9,7 @@
 #include "server/group.h"
 #include "server/module.h"
 #include "server/pool.h"
+#include "server/words.h"
 
 typedef const char *set_fn(cmd_parms *cmd, wgw_alias_t *alias, const char *value);
 
@@ -84,17 +85,15 @@ static const struct {
     { "pass-authorization", set_authorization },
 };
 
-static const char *set_option(cmd_parms *cmd, wgw_alias_t *alias, const char *word)
+static const char *set_option(cmd_parms *cmd, wgw_alias_t *alias, const char *name,
+                              const char *value)
 {
-    const char *value = strchr(word, '=');
-
     for (size_t i = 0; value && i < sizeof OPTIONS / sizeof *OPTIONS; i++)
-        if (strlen(OPTIONS[i].name) == (size_t)(value - word) &&
-            strncmp(OPTIONS[i].name, word, (size_t)(value - word)) == 0)
-            return OPTIONS[i].set(cmd, alias, value + 1);
-    return apr_psprintf(cmd->pool, "%s: '%s' is not an option; allowed are process-group=, "
+        if (strcmp(OPTIONS[i].name, name) == 0)
+            return OPTIONS[i].set(cmd, alias, value);
+    return apr_psprintf(cmd->pool, "%s: '%s%s%s' is not an option; allowed are process-group=, "
                         "application-group=, callable-object= and pass-authorization=",
-                        cmd->cmd->name, word);
+                        cmd->cmd->name, name, value ? "=" : "", value ? value : "");
 }
 
 /* --- what is called ------------------------------------------------------------------- */
@@ -152,7 +151,7 @@ const char *wgw_alias_set(cmd_parms *cmd, void *dir_conf, const char *args)
     wgw_alias_t *alias = apr_pcalloc(cmd->pool, sizeof *alias);
     const char *location = ap_getword_conf(cmd->pool, &args);
     const char *target = ap_getword_conf(cmd->pool, &args);
-    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT), *name, *value;
 
     (void)dir_conf;
     alias->kind = (wgw_alias_kind_t)(apr_uintptr_t)cmd->info;
@@ -165,8 +164,8 @@ const char *wgw_alias_set(cmd_parms *cmd, void *dir_conf, const char *args)
     if (!wrong)
         wrong = alias->kind == WGW_ALIAS_MODULE ? set_module(cmd, alias, target)
                                                 : set_file(cmd, alias, target);
-    while (!wrong && *args)
-        wrong = set_option(cmd, alias, ap_getword_conf(cmd->pool, &args));
+    while (!wrong && (name = wgw_words_option(cmd->pool, &args, &value)))
+        wrong = set_option(cmd, alias, name, value);
     APR_ARRAY_PUSH(wgw_server_config(cmd->server)->aliases, wgw_alias_t *) = alias;
     return wrong;
 }

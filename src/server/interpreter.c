@@ -1,11 +1,12 @@
 #include "server/interpreter.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <httpd.h>
@@ -98,17 +99,21 @@ static void read_line(apr_pool_t *p, char *line, venv_t *venv)
         venv->implementation = apr_pstrdup(p, value);
 }
 
-/* Returns: false when there is no file of this name. */
+/* The file belongs to whom the processes belong to: it may be anything, and is not trusted.
+ * Returns: false when there is no file of this name. */
 static bool read_venv(apr_pool_t *p, const char *path, venv_t *venv)
 {
-    apr_file_t *file;
-    char line[HUGE_STRING_LEN];
+    char text[16 * 1024], *last = NULL;
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-    if (apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BUFFERED, 0, p) != APR_SUCCESS)
+    if (fd < 0)
         return false;
-    while (apr_file_gets(line, sizeof line, file) == APR_SUCCESS)
+    ssize_t len = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? read(fd, text, sizeof text - 1) : 0;
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    for (char *line = apr_strtok(text, "\r\n", &last); line; line = apr_strtok(NULL, "\r\n", &last))
         read_line(p, line, venv);
-    apr_file_close(file);
     return true;
 }
 
@@ -128,9 +133,9 @@ static const char *check_venv(apr_pool_t *p, const char *root, const char *pytho
     const char *bin = ap_make_dirstr_parent(p, python);
     const char *home = apr_pstrmemdup(p, bin, strlen(bin) - 1);
 
-    if (!read_venv(p, apr_pstrcat(p, root ? root : "", bin, "pyvenv.cfg", NULL), &venv)) {
+    if (!read_venv(p, follow(p, root, apr_pstrcat(p, bin, "pyvenv.cfg", NULL)), &venv)) {
         home = ap_make_dirstr_parent(p, home);
-        read_venv(p, apr_pstrcat(p, root ? root : "", home, "pyvenv.cfg", NULL), &venv);
+        read_venv(p, follow(p, root, apr_pstrcat(p, home, "pyvenv.cfg", NULL)), &venv);
     }
     bool is_other = venv.implementation && strcmp(venv.implementation, "CPython") != 0;
     if (!is_other && (!venv.version || !is_too_old(venv.version)))

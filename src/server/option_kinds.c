@@ -189,16 +189,32 @@ static const char *parse_processes(cmd_parms *cmd, const wgw_option_t *option, c
     return NULL;
 }
 
+/* Returns: NULL; or why sockets cannot begin with this path. */
+static const char *check_prefix(cmd_parms *cmd, const char *path)
+{
+    enum { MOST = 70 }; /* what is added to it has to fit into sun_path as well */
+
+    if (!path)
+        return "it is not a valid path";
+    if (strlen(path) > MOST)
+        return "it is longer than 70 bytes, and a socket's path is limited";
+    return check_path(cmd, ap_make_dirstr_parent(cmd->pool, path), APR_DIR);
+}
+
+/* Relative to the runtime folder; where it has no such folder, to ServerRoot ("run/wsgi" stands in
+ * many configurations). */
 static const char *parse_prefix(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                                 void *field)
 {
-    enum { MOST = 70 }; /* what is added to it has to fit into sun_path as well */
     const char *path = ap_runtime_dir_relative(cmd->pool, text);
-    const char *wrong = !path ? "it is not a valid path"
-        : strlen(path) > MOST ? "it is longer than 70 bytes, and a socket's path is limited"
-        : check_path(cmd, ap_make_dirstr_parent(cmd->pool, path), APR_DIR);
+    const char *other = ap_server_root_relative(cmd->pool, text);
+    const char *wrong = check_prefix(cmd, path);
 
     *(const char **)field = path;
+    if (wrong && !check_prefix(cmd, other)) {
+        *(const char **)field = other;
+        return NULL;
+    }
     return wrong ? apr_psprintf(cmd->pool, "%s: '%s' cannot be used: %s", option->name, text, wrong)
                  : NULL;
 }

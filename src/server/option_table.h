@@ -62,7 +62,7 @@
     X("WSGIRestrictEmbedded", SERVER, restricts_embedded, FLAG, WGW_CTX_S, 0, 0, "Off", \
       "On: no embedded mode. Requests for it get 500, and httpd's children do not start Python.") \
     X("WSGISocketPrefix", SERVER, socket_prefix, PREFIX, WGW_CTX_S, 0, 0, "wsgi", \
-      "How the sockets' paths begin; relative to DefaultRuntimeDir.") \
+      "How the sockets' paths begin; relative to DefaultRuntimeDir, or else to ServerRoot.") \
     X("WSGISocketRotation", SERVER, rotates_sockets, FLAG, WGW_CTX_S, 0, 0, "On", \
       "New sockets at each restart; Off keeps their paths.") \
     X("WSGIAcceptMutex", SERVER, accept_mutex, MUTEX, WGW_CTX_S, 0, 0, "", \

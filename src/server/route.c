@@ -23,9 +23,12 @@ static const char *group_of(request_rec *r)
     const char *text = alias && alias->process_group ? alias->process_group
                                                      : wgw_dir_config(r)->process_group;
 
-    if (strcmp(text, "%{GLOBAL}") == 0)
-        return "";
-    return wgw_is_token(text) ? wgw_group_expand(r, text, wgw_request_resource(r)) : text;
+    if (!wgw_is_token(text))
+        return text;
+    const char *value = wgw_env_expand(r, text);
+    if (value && !*value)
+        return text; /* embedded mode has to be asked for by its name: an empty variable is no group */
+    return wgw_group_expand(r, text, wgw_request_resource(r));
 }
 
 /* `list`: names with a space between. */

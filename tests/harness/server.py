@@ -1,6 +1,7 @@
 """A private httpd on a free loopback port: its folder, its start, its signals, its end."""
 import os
 import pathlib
+import pwd
 import shlex
 import signal
 import socket
@@ -29,7 +30,8 @@ class StartError(AssertionError):
 class Server:
     """One httpd with a server root of its own.
 
-    site: what to serve.  mpm, mode: how.  Attributes: root, port, tls_port, log (ErrorLog).
+    site: what to serve.  mpm, mode: how.  Attributes: root, port, tls_port, log (ErrorLog); user,
+    to be set before start(): who starts httpd, instead of the user who runs the tests.
     """
     _count = 0
     running: List["Server"] = []
@@ -45,6 +47,7 @@ class Server:
         self.descriptors = checks.Descriptors()
         self.known_processes: set = set()
         self.shared_before: set = set()
+        self.user: Optional[pwd.struct_passwd] = None
         self._process: Optional[subprocess.Popen] = None
         self._make_folders()
         self.write_config()
@@ -240,7 +243,13 @@ class Server:
             self._process = subprocess.Popen(
                 [*self._command(), "-DFOREGROUND"], env=self._environment(), stdout=output,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                cwd=self.root)
+                cwd=self.root, **self._identity())
+
+    def _identity(self) -> dict:
+        """Return what makes subprocess change to the user."""
+        if not self.user:
+            return {}
+        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
     def _answers(self) -> bool:
         """Say whether httpd itself answers: a listener alone proves nothing yet."""

@@ -268,6 +268,10 @@ def test_name_in_an_alias_is_declared_above(make_server):
     assert "process-group: '%{X}' is not a token" in refused(make_server, ALIAS + "%{X}")
 
 
+def test_quotes_in_an_alias(make_server):
+    accepted(make_server, f"WSGIDaemonProcess site-a\n{ALIAS}'site-a' application-group=\"%{{GLOBAL}}\"")
+
+
 IMPORTS = {
     "/x": "takes file process-group=name application-group=name",
     "": "takes file",
@@ -284,6 +288,18 @@ IMPORTS = {
 @pytest.mark.parametrize("line", IMPORTS)
 def test_wrong_import(make_server, line):
     assert IMPORTS[line] in refused(make_server, "WSGIImportScript " + line)
+
+
+# --- the sample ----------------------------------------------------------------------------
+
+def test_sample(make_server, tmp_path):
+    """conf.d/daemon.conf, with a user and folders that are here."""
+    text = (system.REPOSITORY / "conf.d/daemon.conf").read_text()
+    text = text.replace("user=example group=example", f"user={USER} group={GROUP}")
+    for name in ("venv/bin", "app", "htdocs"):
+        (tmp_path / name).mkdir(parents=True)
+    program(tmp_path / "venv/bin/python3")
+    accepted(make_server, text.replace("/srv/example", str(tmp_path)))
 
 
 # --- root ----------------------------------------------------------------------------------
@@ -344,31 +360,17 @@ def program(path):
 
 
 @ROOT_ONLY
-def test_without_root_nothing_is_refused_and_it_is_said(make_server, tmp_path):
+def test_without_root_nothing_is_refused_and_it_is_said(make_server):
     """httpd as an ordinary user: user=, group= and chroot= are accepted without effect."""
     made = make_server(Site("WSGIDaemonProcess a user=root group=root supplementary-groups=root "
                             "chroot=/ socket-user=root\nWSGIDaemonProcess b"), start=False)
-    user = system.server_user()
-    config = made.root / "httpd.conf"
-    config.write_text(re.sub(r"(?m)^(User|Group) .*$", "", config.read_text()))
+    made.user = system.server_user()
     for path in (made.root, *made.root.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid)
-    output = run_briefly(made, user)
-    log = (made.logs / "error.log").read_text()
-    assert re.findall(r"WGW0075: (.*)", log) == [
-        "WSGIDaemonProcess a: no effect, as httpd was not started by root: user group "
-        "supplementary-groups chroot socket-user"], (output, log)
-
-
-def run_briefly(made, user):
-    """Start httpd as `user`, and end it when it is up."""
-    process = subprocess.Popen([*made._command(), "-DFOREGROUND"], user=user.pw_uid, group=user.pw_gid,
-                               extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        process.communicate(timeout=2)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-    return process.communicate(timeout=20)[0]
+        os.chown(path, made.user.pw_uid, made.user.pw_gid)
+    made.start()
+    assert [record.message for record in made.log.find("WGW0075", "info")] == [
+        "WGW0075: WSGIDaemonProcess a: no effect, as httpd was not started by root: user group "
+        "supplementary-groups chroot socket-user"]
 
 
 # --- Python --------------------------------------------------------------------------------
@@ -431,6 +433,14 @@ def test_nothing_is_executed(make_server, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_lies_in_an_environment_cannot_hold_httpd_up(make_server, tmp_path, make):
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin/python3")
+    make(tmp_path / "pyvenv.cfg")
+    accepted(make_server, f"WSGIDaemonProcess a python-home={tmp_path}")
+
+
 def test_default_python_is_that_of_the_server(make_server, tmp_path):
     """WSGIPythonHome serves the processes too; where it has no interpreter, httpd does not start."""
     library = tmp_path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -465,3 +475,41 @@ def test_main_group_is_said_for_each_pool(make_server):
         f"localhost:{made.port}|/a' is the only one of process group one: the main interpreter serves it",
         "imported' is the only one of process group four: the main interpreter serves it"]
     assert not made.log.find("WGW0002"), "no request and no script is for httpd's children"
+
+
+PROBE = "{apps}/probe.wsgi"
+MAIN_GROUPS = {
+    # id: (text, [(application group, process group; "" embedded mode) that is said to be the only one])
+    "a variable may lead there": (
+        f"WSGIScriptAlias /a {PROBE} process-group=one application-group=x\n"
+        f"WSGIScriptAlias /b {PROBE} process-group=%{{ENV:G}} application-group=y", [("y", "")]),
+    "a location may lead there": (
+        f"WSGIScriptAlias /a {PROBE} process-group=one application-group=x\n"
+        f"WSGIScriptAlias /b {PROBE} application-group=y\n"
+        "<Location /b>\nWSGIProcessGroup one\n</Location>", [("y", "")]),
+    "a location that says the same": (
+        f"WSGIProcessGroup one\nWSGIApplicationGroup x\nWSGIScriptAlias /a {PROBE}\n"
+        "<Location /b>\nWSGIProcessGroup one\nWSGIApplicationGroup x\n</Location>", [("x", "one")]),
+    "a group in a location": (
+        f"WSGIProcessGroup one\nWSGIApplicationGroup x\nWSGIScriptAlias /a {PROBE}\n"
+        "<Location /b>\nWSGIApplicationGroup y\n</Location>", []),
+    "a virtual host of its own": (
+        VHOST % ("one", f"WSGIDaemonProcess own\nWSGIProcessGroup own\nWSGIApplicationGroup x\n"
+                        f"WSGIScriptAlias / {PROBE}")
+        + VHOST % ("two", f"WSGIApplicationGroup y\nWSGIScriptAlias / {PROBE}"),
+        [("y", ""), ("x", "own")]),
+    "an alias of the server in a virtual host": (
+        f"WSGIProcessGroup one\nWSGIApplicationGroup x\nWSGIScriptAlias / {PROBE}\n"
+        + VHOST % ("two", "WSGIApplicationGroup y"), []),
+    "%{GLOBAL}": (f"WSGIScriptAlias / {PROBE} process-group=one application-group=%{{GLOBAL}}", []),
+    "%{HOST}": (f"WSGIScriptAlias / {PROBE} process-group=one application-group=%{{HOST}}", []),
+}
+
+
+@pytest.mark.parametrize("name", MAIN_GROUPS)
+def test_main_group(make_server, name):
+    text, expected = MAIN_GROUPS[name]
+    made = make_server(Site("WSGIDaemonProcess one\n" + text))
+    said = [re.search(r"group '(\w+)' is the only one of (?:the configuration|process group (\w+)):",
+                      record.message).groups("") for record in made.log.find("WGW0036", "info")]
+    assert said == expected

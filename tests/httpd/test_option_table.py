@@ -44,7 +44,7 @@ VALUES = {
     "WSGISupervisor": ("/bin/sh", [("/no/such/file", "No such file")]),
     "WSGIDaemonExtension": ("/bin/sh", [("/no/such/file.so", "No such file")]),
     "WSGIRestrictEmbedded": ON_OFF,
-    "WSGISocketPrefix": ("sockets", [("/no/such/folder/wsgi", "No such file"),
+    "WSGISocketPrefix": ("run/wsgi", [("/no/such/folder/wsgi", "No such file"),
                                      ("/tmp/" + 66 * "x", "longer than 70 bytes")]),
     "WSGISocketRotation": ON_OFF,
     "WSGIAcceptMutex": ("pthread", [("sem", "allowed is default, flock, fcntl, sysvsem, posixsem or "

@@ -21,6 +21,8 @@ SITE = Site("""
         WSGIScriptAlias /own {apps}/probe.wsgi process-group=own
         WSGIScriptAlias /env {apps}/probe.wsgi process-group=%{ENV:GROUP}
         WSGIScriptAlias /unset {apps}/probe.wsgi process-group=%{ENV:NOT_SET}
+        SetEnv EMPTY ""
+        WSGIScriptAlias /empty {apps}/probe.wsgi process-group=%{ENV:EMPTY}
         WSGIScriptAlias /host {apps}/probe.wsgi process-group=%{HOST}
         WSGIScriptAlias /server {apps}/probe.wsgi process-group=%{SERVER}
         WSGIScriptAlias /resource {apps}/probe.wsgi process-group=%{RESOURCE}
@@ -88,6 +90,7 @@ UNKNOWN = "WGW0080: process group '%s' is not declared"
 def test_unknown_group(server):
     assert ask(server, "/env", group="man").startswith(UNKNOWN % "man" + "; did you mean 'main'?")
     assert ask(server, "/unset") == UNKNOWN % "%{ENV:NOT_SET}" + "."
+    assert ask(server, "/empty") == UNKNOWN % "%{ENV:EMPTY}" + "."
     assert ask(server, "/host") == UNKNOWN % f"one:{server.port}" + "."
     assert ask(server, "/server") == UNKNOWN % f"one:{server.port}" + "."
     assert ask(server, "/resource/x") == UNKNOWN % f"one:{server.port}|/resource" + "."
@@ -108,6 +111,15 @@ def test_restrict_process(server):
     assert ask(server, "/embedded/none") == forbidden % ("%{GLOBAL}", "main")
     assert ask(server, "/list/inner", group="main") == forbidden % ("main", "own"), "the inner list alone"
     assert ask(server, "/list/inner", group="own").startswith(REACHED % "own")
+
+
+def test_graceful_restart_declares_anew(make_server):
+    made = make_server(Site("WSGIDaemonProcess one\nWSGIScriptAlias / {apps}/probe.wsgi process-group=one"))
+    made.write_config(Site("WSGIDaemonProcess two\nWSGIDaemonProcess one\n"
+                           "WSGIScriptAlias / {apps}/probe.wsgi process-group=two"))
+    made.graceful()
+    assert made.get("/").status == 500
+    made.expect_log(REACHED % "two", "error")
 
 
 # --- WSGIRestrictEmbedded, WSGIImportScript ------------------------------------------------
