@@ -95,6 +95,7 @@ static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const cha
                          wgw_reply_event_t *event)
 {
     event->closes = frame->flags & WGW_FRAME_CLOSES;
+    event->is_last = frame->flags & WGW_FRAME_LAST;
     switch (frame->type) {
     case WGW_FRAME_HEAD:
         take_head(reply, payload, frame->len, event);
@@ -116,6 +117,9 @@ static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const cha
         break;
     case WGW_FRAME_LOG:
         take_log(payload, frame->len, event);
+        break;
+    case WGW_FRAME_DONE:
+        event->kind = WGW_REPLY_DONE;
         break;
     case WGW_FRAME_WANT_BODY:
         event->kind = WGW_REPLY_WANT_BODY;

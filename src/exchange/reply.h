@@ -17,6 +17,7 @@ typedef enum wgw_reply_kind_t {
     WGW_REPLY_CUT,       /* it ends early, visibly; `wrong` says why if the process did not say so */
     WGW_REPLY_STATUS,    /* no response: answer with http_status */
     WGW_REPLY_REFUSED,
+    WGW_REPLY_DONE,      /* after END or CUT that were not `is_last` */
     WGW_REPLY_LOG,
     WGW_REPLY_WANT_BODY,
     WGW_REPLY_BAD        /* not the protocol; `wrong` says why. The connection is of no more use */
@@ -30,7 +31,8 @@ typedef struct wgw_reply_event_t {
     wgw_level_t level;     /* LOG */
     int64_t offset, size;  /* FILE: part of the descriptor that comes along */
     int http_status;       /* STATUS: 400 to 599 */
-    bool closes;           /* after END, CUT, STATUS, REFUSED: the connection is of no more use */
+    bool is_last;          /* END, CUT: nothing follows; else LOG may, and DONE does */
+    bool closes;           /* with the last event: the connection is of no more use */
     const char *wrong;     /* CUT, BAD; or NULL */
     size_t need;           /* MORE: bytes there have to be at the least, with those that are left */
 } wgw_reply_event_t;

@@ -44,6 +44,7 @@ typedef struct {
     size_t span_count;
     bool has_head;           /* it was set in httpd */
     bool has_output;         /* something has left */
+    bool has_ended;          /* the response is over; the application's close() may be running */
     bool is_usable;          /* the connection, for another request */
     int http_status;
 } relay_t;
@@ -53,6 +54,8 @@ typedef struct {
 /* End it so that the client sees it: by a status as long as nothing has left. */
 static step_t fail(relay_t *y, int http_status)
 {
+    if (y->has_ended)
+        return STEP_OVER;
     if (y->has_output) {
         y->x->exchange.ops->cut(&y->x->exchange);
         return STEP_OVER;
@@ -87,6 +90,8 @@ static const char *how_ended(const relay_t *y)
 /* The connection has ended before the response. */
 static step_t lose(relay_t *y)
 {
+    if (y->has_ended)
+        return STEP_OVER; /* nobody but the supervisor, which logs it, has to care */
     if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload))
         return STEP_AGAIN;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
@@ -98,6 +103,8 @@ static step_t lose(relay_t *y)
 
 static step_t time_out(relay_t *y)
 {
+    if (y->has_ended)
+        return STEP_OVER;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0053) "the application in pool '%s' sent nothing for %" APR_INT64_T_FMT " s "
                   "(socket-timeout); %s", y->pool->name, y->pool->socket_timeout_us / 1000000,
@@ -122,7 +129,7 @@ static step_t pass_on(relay_t *y, bool is_last)
 {
     wgw_exchange_t *x = &y->x->exchange;
 
-    if (!y->span_count && y->held_file < 0 && !is_last)
+    if (y->has_ended || (!y->span_count && y->held_file < 0 && !is_last))
         return STEP_ON;
     y->has_output = true;
     wgw_status_t status = y->held_file >= 0
@@ -171,13 +178,35 @@ static step_t take_file(relay_t *y, const wgw_reply_event_t *event)
     return STEP_ON;
 }
 
-static step_t take_cut(relay_t *y, const char *wrong)
+/* The response is over; the request is, too, if this was its last frame. */
+static step_t end_response(relay_t *y, const wgw_reply_event_t *event)
 {
+    y->has_ended = true;
+    y->is_usable = event->is_last && !event->closes;
+    return event->is_last ? STEP_OVER : STEP_ON;
+}
+
+static step_t take_end(relay_t *y, const wgw_reply_event_t *event)
+{
+    pass_on(y, true);
+    return end_response(y, event);
+}
+
+/* The application's output had begun, also where none of it has left httpd yet. */
+static step_t take_cut(relay_t *y, const wgw_reply_event_t *event)
+{
+    wgw_exchange_t *x = &y->x->exchange;
     step_t step = pass_on(y, false);
 
-    if (step != STEP_ON)
-        return step;
-    return wrong ? fail_bad(y, wrong) : fail(y, HTTP_BAD_GATEWAY);
+    if (event->wrong)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                      WGWNO(0051) "a daemon process of pool '%s' sent what it may not: %s; the "
+                      "request is ended", y->pool->name, event->wrong);
+    if (step == STEP_ON && !y->has_output) /* the head goes first */
+        x->ops->write_body(x, NULL, 0, false);
+    if (step == STEP_ON)
+        x->ops->cut(x);
+    return end_response(y, event);
 }
 
 static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
@@ -195,11 +224,12 @@ static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
         x->ops->log(x, event->level, event->span.data, event->span.len);
         return STEP_ON;
     case WGW_REPLY_END:
-        y->is_usable = !event->closes;
-        return pass_on(y, true);
+        return take_end(y, event);
     case WGW_REPLY_CUT:
+        return take_cut(y, event);
+    case WGW_REPLY_DONE:
         y->is_usable = !event->closes;
-        return take_cut(y, event->wrong);
+        return STEP_OVER;
     case WGW_REPLY_STATUS:
         y->is_usable = !event->closes;
         return fail(y, event->http_status);
@@ -287,7 +317,7 @@ static step_t receive_more(relay_t *y, size_t need)
 {
     bool has_moved;
 
-    if (y->link->phase.in == WGW_IN_WANTED && wgw_upload_is_pending(&y->upload))
+    if (y->link->phase.in == WGW_IN_WANTED && !y->has_ended && wgw_upload_is_pending(&y->upload))
         return receive_while_sending(y, need);
     return receive(y, need, 0, &has_moved);
 }

@@ -204,12 +204,30 @@ static void note_end(wgw_link_t *link)
     wgw_phase_take(&link->phase, &frame);
 }
 
+/* httpd's filter says so by itself only where it may wait for the client. */
+static void answer_expectation(request_rec *r)
+{
+    int status = r->status;
+    const char *line = r->status_line;
+
+    if (!r->expecting_100)
+        return;
+    r->status = HTTP_CONTINUE;
+    r->status_line = ap_get_status_line(HTTP_CONTINUE);
+    ap_send_interim_response(r, 0);
+    r->status = status;
+    r->status_line = line;
+    r->expecting_100 = 0;
+}
+
 int wgw_upload_advance(wgw_upload_t *up, wgw_link_t *link, bool *moved_out)
 {
     enum { KEPT_BYTES = 128 * 1024 };
 
-    if (!up->client_by.at_us)
+    if (!up->client_by.at_us) {
+        answer_expectation(up->x->r);
         set_client_deadline(up);
+    }
     if (!has_frames(up) && !up->is_over) {
         wgw_buffer_clear(&up->frames, KEPT_BYTES);
         up->sent = 0;
@@ -240,13 +258,13 @@ static int client_socket(const conn_rec *c)
 
 bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t reply_by)
 {
-    enum { SLICE_US = 10000 };
+    enum { BLIND_US = 10000, SLICE_US = 500000 };
     bool wants_client = !has_frames(up) && !up->is_over;
     int client = wants_client ? client_socket(up->x->r->connection) : -1;
-    wgw_deadline_t until = wants_client ? up->client_by : reply_by;
+    wgw_deadline_t until = reply_by;
 
-    if (wants_client && client < 0)
-        until = wgw_deadline_in_us(SLICE_US);
+    if (wants_client) /* filters, such as mod_reqtimeout's, look at the time only when asked */
+        until = wgw_deadline_in_us(client < 0 ? BLIND_US : SLICE_US);
     int ready = wgw_link_wait(link, has_frames(up), client, until);
     return ready != 0 || wants_client;
 }

@@ -11,9 +11,12 @@ static const size_t MOST[WGW_FRAME_TYPE_COUNT] = {
 };
 
 static const unsigned FLAGS[WGW_FRAME_TYPE_COUNT] = {
-    [WGW_FRAME_REQUEST] = WGW_FRAME_HAS_FILE, [WGW_FRAME_END] = WGW_FRAME_CLOSES,
-    [WGW_FRAME_CUT] = WGW_FRAME_CLOSES,       [WGW_FRAME_STATUS] = WGW_FRAME_CLOSES,
+    [WGW_FRAME_REQUEST] = WGW_FRAME_HAS_FILE,
+    [WGW_FRAME_END] = WGW_FRAME_CLOSES | WGW_FRAME_LAST,
+    [WGW_FRAME_CUT] = WGW_FRAME_CLOSES | WGW_FRAME_LAST,
+    [WGW_FRAME_STATUS] = WGW_FRAME_CLOSES,
     [WGW_FRAME_REFUSED] = WGW_FRAME_CLOSES,
+    [WGW_FRAME_DONE] = WGW_FRAME_CLOSES,
 };
 
 size_t wgw_frame_most(wgw_frame_type_t type)
@@ -73,12 +76,19 @@ static const rule_t RULES[WGW_FRAME_TYPE_COUNT] = {
     [WGW_FRAME_HEAD] = { UNDER_WAY, OUT(PENDING), STAYS, WGW_ANSWER_BLOCKS },
     [WGW_FRAME_BLOCK] = { UNDER_WAY, OUT(BLOCKS), STAYS, STAYS },
     [WGW_FRAME_FILE] = { UNDER_WAY, OUT(BLOCKS), STAYS, STAYS },
-    [WGW_FRAME_LOG] = { UNDER_WAY, ANSWERING, STAYS, STAYS },
+    [WGW_FRAME_LOG] = { UNDER_WAY, ANSWERING | OUT(ENDED), STAYS, STAYS },
+    [WGW_FRAME_DONE] = { UNDER_WAY, OUT(ENDED), WGW_IN_IDLE, WGW_ANSWER_QUIET },
     [WGW_FRAME_END] = { UNDER_WAY, OUT(BLOCKS), WGW_IN_IDLE, WGW_ANSWER_QUIET },
     [WGW_FRAME_CUT] = { UNDER_WAY, OUT(BLOCKS), WGW_IN_IDLE, WGW_ANSWER_QUIET },
     [WGW_FRAME_STATUS] = { UNDER_WAY, OUT(PENDING), WGW_IN_IDLE, WGW_ANSWER_QUIET },
     [WGW_FRAME_REFUSED] = { UNDER_WAY, OUT(PENDING), WGW_IN_IDLE, WGW_ANSWER_QUIET },
 };
+
+static bool is_more_to_come(const wgw_frame_t *frame)
+{
+    return (frame->type == WGW_FRAME_END || frame->type == WGW_FRAME_CUT) &&
+           !(frame->flags & WGW_FRAME_LAST);
+}
 
 bool wgw_phase_take(wgw_phase_t *phase, const wgw_frame_t *frame)
 {
@@ -86,6 +96,10 @@ bool wgw_phase_take(wgw_phase_t *phase, const wgw_frame_t *frame)
 
     if (!(rule->in & 1u << phase->in) || !(rule->out & 1u << phase->answer))
         return false;
+    if (is_more_to_come(frame)) {
+        phase->answer = WGW_ANSWER_ENDED;
+        return true;
+    }
     if (rule->next_in != STAYS)
         phase->in = (wgw_phase_in_t)rule->next_in;
     if (rule->next_out != STAYS)

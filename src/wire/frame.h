@@ -29,7 +29,8 @@ enum {
     X(STATUS, 21, 2)                  /* daemon: u16: no response; answer with this status */ \
     X(LOG, 22, 1 + (1u << 20))        /* daemon: u8 level, text of one line */ \
     X(WANT_BODY, 23, 0)               /* daemon: the application reads the body */ \
-    X(REFUSED, 24, 0)                 /* daemon: no application code has seen the request */
+    X(REFUSED, 24, 0)                 /* daemon: no application code has seen the request */ \
+    X(DONE, 25, 0)                    /* daemon: after END or CUT without LAST: Python has left */
 
 /* 32 to 47 are reserved for calls of authentication, access and dispatch scripts. */
 
@@ -41,8 +42,10 @@ typedef enum wgw_frame_type_t {
 } wgw_frame_type_t;
 
 enum {
-    WGW_FRAME_CLOSES = 1,  /* on END, CUT, STATUS, REFUSED: the daemon closes the connection next */
-    WGW_FRAME_HAS_FILE = 2 /* on REQUEST: a descriptor with the whole body comes with it */
+    WGW_FRAME_CLOSES = 1,   /* on the last frame of a request: the daemon closes the connection next */
+    WGW_FRAME_HAS_FILE = 2, /* on REQUEST: a descriptor with the whole body comes with it */
+    WGW_FRAME_LAST = 4      /* on END and CUT: the last frame of the request; else DONE follows, and
+                               LOG may come before it */
 };
 
 typedef enum wgw_body_fault_t {
@@ -84,7 +87,8 @@ typedef enum wgw_phase_in_t {
 typedef enum wgw_phase_answer_t {
     WGW_ANSWER_QUIET,   /* nothing */
     WGW_ANSWER_PENDING, /* a response, a refusal, or what goes before */
-    WGW_ANSWER_BLOCKS   /* the head was sent */
+    WGW_ANSWER_BLOCKS,  /* the head was sent */
+    WGW_ANSWER_ENDED    /* the response is over, close() of the application may be running */
 } wgw_phase_answer_t;
 
 typedef struct wgw_phase_t {

@@ -135,11 +135,14 @@ static wgw_status_t read_body(wgw_exchange_t *exchange, char *buf, size_t size, 
     *len_out = 0;
     if (x->body_fault || x->is_body_at_end)
         return x->body_fault;
+    if (x->has_ended)
+        return WGW_EUNWANTED;
     if (x->note.has_body) {
         size_t left = x->note.body.len - x->body_at;
         *len_out = size < left ? size : left;
         memcpy(buf, x->note.body.data + x->body_at, *len_out);
         x->body_at += *len_out;
+        x->is_body_at_end = *len_out == 0;
         return WGW_OK;
     }
     x->body_fault = x->body_file >= 0 ? read_file(x->body_file, buf, size, len_out)
@@ -189,21 +192,29 @@ static void add_head(wgw_wrk_exchange_t *x, spans_t *s)
     x->has_head = false;
 }
 
-/* The frame that ends a request. Where the body was wanted and not read to its end, nobody
- * knows where the next request begins: the connection ends, too. */
-static void add_last(wgw_conn_t *conn, spans_t *s, char header[WGW_FRAME_HEADER_SIZE],
-                     wgw_frame_type_t type, size_t len)
+/* The last frame of a request. Where the body was wanted and not read to its end, nobody knows
+ * where the next request begins: the connection ends, too. */
+static unsigned closing_flags(wgw_conn_t *conn)
+{
+    conn->is_closing = conn->phase.in == WGW_IN_WANTED || atomic_load(&wgw_wrk.is_refusing);
+    return conn->is_closing ? WGW_FRAME_CLOSES : 0;
+}
+
+/* The frame that ends a response, which is the last of the request if Python has been left. */
+static void add_end(wgw_wrk_exchange_t *x, spans_t *s, char header[WGW_FRAME_HEADER_SIZE],
+                    wgw_frame_type_t type)
 {
     wgw_frame_t frame = { .type = type };
 
-    conn->is_closing = conn->phase.in == WGW_IN_WANTED || atomic_load(&wgw_wrk.is_refusing);
-    wgw_frame_encode(header, type, conn->is_closing ? WGW_FRAME_CLOSES : 0, len);
+    if (x->has_left)
+        frame.flags = closing_flags(x->conn) | WGW_FRAME_LAST;
+    wgw_frame_encode(header, type, frame.flags, 0);
     spans_add(s, header, WGW_FRAME_HEADER_SIZE);
-    wgw_phase_take(&conn->phase, &frame);
+    wgw_phase_take(&x->conn->phase, &frame);
+    x->has_ended = true;
 }
 
-/* After the last frame: another request may come, for any thread, although this one's close()
- * may still be running. */
+/* After the last frame: another request may come, for any thread. */
 static void let_go(wgw_wrk_exchange_t *x)
 {
     wgw_conn_t *conn = x->conn;
@@ -223,7 +234,7 @@ static wgw_status_t send_spans(wgw_wrk_exchange_t *x, const spans_t *s, int fd, 
 {
     bool is_right = wgw_output_queue_send(&x->conn->output, s->items, s->count, fd);
 
-    if (is_last)
+    if (is_last && x->has_left)
         let_go(x);
     return is_right ? WGW_OK : WGW_EABORTED;
 }
@@ -269,7 +280,7 @@ static wgw_status_t write_frame(wgw_wrk_exchange_t *x, const wgw_span_t *spans, 
             spans_add(&s, spans[i].data, spans[i].len);
     }
     if (is_last)
-        add_last(x->conn, &s, last, WGW_FRAME_END, 0);
+        add_end(x, &s, last, WGW_FRAME_END);
     wgw_status_t status = send_spans(x, &s, -1, is_last);
     spans_deinit(&s);
     return status;
@@ -281,7 +292,7 @@ static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans
     wgw_wrk_exchange_t *x = of(exchange);
     size_t most = wgw_frame_most(WGW_FRAME_BLOCK);
 
-    if (!x->conn)
+    if (!x->conn || x->has_ended)
         return WGW_EFAILED;
     if (total_of(spans, count) <= most)
         return write_frame(x, spans, count, is_last);
@@ -317,7 +328,7 @@ static wgw_status_t pass_file(wgw_wrk_exchange_t *x, int fd, int64_t offset, int
     add_head(x, &s);
     spans_add(&s, frame.data, frame.len);
     if (is_last)
-        add_last(x->conn, &s, last, WGW_FRAME_END, 0);
+        add_end(x, &s, last, WGW_FRAME_END);
     wgw_status_t status = send_spans(x, &s, fd, is_last);
     wgw_buffer_deinit(&frame);
     return status;
@@ -355,9 +366,9 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 {
     wgw_wrk_exchange_t *x = of(exchange);
 
-    if (!x->conn || !size) {
+    if (!x->conn) {
         close(fd);
-        return x->conn ? write_frame(x, NULL, 0, is_last) : WGW_EFAILED;
+        return WGW_EFAILED;
     }
     return wgw_file_check(fd, offset, size) == WGW_FILE_OK ? pass_file(x, fd, offset, size, is_last)
                                                            : copy_file(x, fd, offset, size, is_last);
@@ -365,44 +376,55 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 
 /* --- the end -------------------------------------------------------------------------- */
 
-/* Say the last word about a request, if it can still be said. */
-static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *payload, size_t len)
-{
-    char header[WGW_FRAME_HEADER_SIZE];
-    spans_t s;
-
-    spans_init(&s, 3);
-    if (type == WGW_FRAME_CUT)
-        add_head(x, &s);
-    add_last(x->conn, &s, header, type, len);
-    spans_add(&s, payload, len);
-    send_spans(x, &s, -1, true);
-}
-
 static void cut(wgw_exchange_t *exchange)
 {
     wgw_wrk_exchange_t *x = of(exchange);
+    char header[WGW_FRAME_HEADER_SIZE];
+    spans_t s;
 
-    if (x->conn)
-        say_last(x, WGW_FRAME_CUT, NULL, 0);
+    if (!x->conn)
+        return;
+    spans_init(&s, 2);
+    add_head(x, &s);
+    add_end(x, &s, header, WGW_FRAME_CUT);
+    send_spans(x, &s, -1, true);
+}
+
+/* The last frame, of those that are no end of a response. */
+static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *payload, size_t len)
+{
+    wgw_frame_t frame = { .type = type, .flags = closing_flags(x->conn), .len = len };
+    char header[WGW_FRAME_HEADER_SIZE];
+    spans_t s;
+
+    spans_init(&s, 2);
+    wgw_frame_encode(header, type, frame.flags, len);
+    wgw_phase_take(&x->conn->phase, &frame);
+    spans_add(&s, header, sizeof header);
+    spans_add(&s, payload, len);
+    wgw_output_queue_send(&x->conn->output, s.items, s.count, -1);
+    let_go(x);
 }
 
 void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http_status)
 {
-    if (!x->conn)
+    wgw_conn_t *conn = x->conn;
+
+    if (!conn)
         return;
     if (x->fail_status)
         http_status = x->fail_status;
-    bool is_sayable = x->conn->phase.answer == WGW_ANSWER_PENDING &&
-                      (type == WGW_FRAME_REFUSED || http_status);
-    if (is_sayable) {
+    if (x->has_ended) {
+        say_last(x, WGW_FRAME_DONE, NULL, 0);
+    } else if (type == WGW_FRAME_REFUSED) {
+        say_last(x, type, NULL, 0);
+    } else if (conn->phase.answer == WGW_ANSWER_PENDING && http_status) {
         char payload[2] = { (char)(http_status & 0xff), (char)(http_status >> 8) };
-        say_last(x, type, payload, type == WGW_FRAME_STATUS ? sizeof payload : 0);
-        return;
+        say_last(x, WGW_FRAME_STATUS, payload, sizeof payload);
+    } else {
+        x->conn = NULL;
+        wgw_conn_close(conn);
     }
-    wgw_conn_t *conn = x->conn;
-    x->conn = NULL;
-    wgw_conn_close(conn);
 }
 
 void wgw_wrk_exchange_leave(wgw_wrk_exchange_t *x)
@@ -419,8 +441,8 @@ static void leave(wgw_exchange_t *exchange)
 
 /* --- log ------------------------------------------------------------------------------ */
 
-/* A line of the request goes to httpd, which knows its virtual host and its id; after the
- * response has ended, to the log of the pool. */
+/* A line of the request goes to httpd, which knows its virtual host and its id; where httpd has
+ * gone, to the log of the pool. */
 static void log_line(void *ctx, wgw_level_t level, const char *text, size_t len)
 {
     wgw_wrk_exchange_t *x = of(ctx);

@@ -10,7 +10,7 @@ typedef struct wgw_wrk_exchange_t {
     wgw_exchange_t exchange; /* first: the operations cast */
     wgw_request_t request;
     wgw_request_note_t note;
-    wgw_conn_t *conn;        /* NULL once the response has ended and it was let go */
+    wgw_conn_t *conn;        /* NULL once the last frame was sent and it was let go */
     pthread_mutex_t ending;  /* held while `conn` becomes NULL, and by other threads that log */
     wgw_buffer_t *head;      /* a HEAD frame that has not left; empty otherwise */
     bool has_head;           /* there is one in `head` */
@@ -19,7 +19,8 @@ typedef struct wgw_wrk_exchange_t {
     size_t frame_left;       /* bytes to come of the BODY frame that is being read */
     bool is_body_at_end;
     wgw_status_t body_fault; /* sticky */
-    bool has_left;           /* the thread was counted idle */
+    bool has_ended;          /* the response is over: END or CUT was sent */
+    bool has_left;           /* Python has been left, and the thread was counted idle */
     int fail_status;         /* a head could not be sent: what httpd is to answer instead; 0 */
 } wgw_wrk_exchange_t;
 

@@ -26,8 +26,11 @@ struct wgw_piece_t {
 
 enum {
     PATIENCE_MS = 2,             /* for a peer that is reading: cheaper than copying */
-    SPOOL_MOST = 1024 * 1024 * 1024 /* bytes of one response in a file */
+    SPOOL_MOST = 64 * 1024 * 1024,           /* bytes of one response in its file */
+    SPOOL_MOST_OF_ALL = 1024 * 1024 * 1024   /* of all responses of the process */
 };
+
+static atomic_size_t spooled_bytes; /* of all responses */
 
 void wgw_output_queue_init(wgw_output_queue_t *q)
 {
@@ -79,6 +82,7 @@ static void rewind_spool_locked(wgw_output_queue_t *q)
 {
     if (q->first || q->spool < 0)
         return;
+    atomic_fetch_sub(&spooled_bytes, (size_t)q->spool_end);
     q->spool_end = 0;
     if (ftruncate(q->spool, 0) != 0) {
         close(q->spool);
@@ -126,7 +130,8 @@ static bool keep_in_file_locked(wgw_output_queue_t *q, const char *data, size_t 
 {
     if (q->spool < 0)
         q->spool = open_spool();
-    if (q->spool < 0 || q->spool_end + (int64_t)len > SPOOL_MOST)
+    if (q->spool < 0 || q->spool_end + (int64_t)len > SPOOL_MOST ||
+        atomic_load(&spooled_bytes) + len > SPOOL_MOST_OF_ALL)
         return false;
     wgw_piece_t *piece = malloc(sizeof *piece);
     ssize_t done = piece ? pwrite(q->spool, data, len, q->spool_end) : -1;
@@ -136,6 +141,7 @@ static bool keep_in_file_locked(wgw_output_queue_t *q, const char *data, size_t 
     }
     *piece = (wgw_piece_t){ .len = len, .at = q->spool_end, .fd = -1 };
     q->spool_end += (int64_t)len;
+    atomic_fetch_add(&spooled_bytes, len);
     append(q, piece);
     return true;
 }

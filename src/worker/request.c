@@ -173,8 +173,8 @@ static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note)
     x->request.daemon_start = now_seconds();
     mark_begun(note);
     int http_status = wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
-    wgw_wrk_exchange_end(x, WGW_FRAME_STATUS, http_status);
     wgw_wrk_exchange_leave(x);
+    wgw_wrk_exchange_end(x, WGW_FRAME_STATUS, http_status);
 }
 
 static bool serve_request(reader_t *r, wgw_request_memory_t *memory)

@@ -35,7 +35,8 @@ def test_empty_generator(server):
 def test_any_iterable(server, kind, version, framing):
     answer = server.get(f"/output/result?kind={kind}", version=version)
     assert (answer.status, answer.body, answer.complete) == (200, b"ab", True)
-    assert answer.framing == framing or (kind == "iterable" and answer.framing == "length")
+    may_be_whole = kind == "iterable" or server.mode == "daemon"  # blocks may come together there
+    assert answer.framing == framing or (may_be_whole and answer.framing == "length")
 
 
 def test_keep_alive_after_each_kind(server):
