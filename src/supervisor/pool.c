@@ -21,7 +21,7 @@
 #include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
-#define CALM_SWEEP_US (10 * SECOND_US) /* between looks at a scoreboard that nobody uses */
+#define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
 enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
 
 /* A log pipe; it outlives the process while a child of that one holds it. */
