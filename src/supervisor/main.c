@@ -17,6 +17,7 @@
 #include "supervisor/logfile.h"
 #include "supervisor/loop.h"
 #include "supervisor/message.h"
+#include "supervisor/spawn.h"
 
 /* After the parent's death, or SIGTERM: all is over within 8 s. */
 #define ORPHAN_GRACEFUL_US INT64_C(3000000)
@@ -222,6 +223,7 @@ static const char *start(supervisor_t *s)
     if (!prepare_descriptors())
         return "/dev/null cannot be opened";
     setsid();
+    wgw_sup_spawn_init();
     prepare_signals(s);
     if ((wrong = wgw_sup_channel_open(&s->channel, WGW_FD_PARENT)) || (wrong = watch_parent(s)))
         return wrong;

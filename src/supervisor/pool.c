@@ -21,6 +21,7 @@
 #include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
+#define PAUSE_US (SECOND_US / 10)     /* a pool that floods its log is read no more than this often */
 #define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
 enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
 
@@ -31,6 +32,7 @@ typedef struct source_t {
     wgw_watch_t watch;
     wgw_logpipe_t pipe;
     bool is_orphan;
+    bool is_paused;
 } source_t;
 
 typedef struct {
@@ -39,7 +41,7 @@ typedef struct {
     bool is_shut;           /* the listener must be bound anew */
     pid_t pid;              /* 0 none */
     uint32_t epoch;
-    bool was_ready;
+    bool was_ready, has_left; /* it has said so, which it may once */
     wgw_watch_t exit, control;
     source_t *source;
 } process_t;
@@ -55,6 +57,7 @@ struct wgw_sup_pool_t {
     process_t *rows;        /* spec.row_count */
     uint32_t *epochs;       /* of each row: room for one sweep */
     source_t *sources;
+    int64_t resume_us;      /* when paused sources are read again; 0: there is none */
     int64_t wake_us;        /* the step function's */
     int64_t sweep_us;       /* when to look at the scoreboard next */
     int64_t said_us;        /* when lost log lines were last said */
@@ -103,10 +106,27 @@ static bool read_source(source_t *source)
 static void on_log(void *ctx, uint32_t index, uint32_t events)
 {
     source_t *source = ctx;
+    wgw_sup_pool_t *pool = source->pool;
+    uint32_t dropped_count = pool->rate.dropped_count;
 
     (void)index, (void)events;
-    if (!read_source(source))
-        drop_source(source->pool, source);
+    if (!read_source(source)) {
+        drop_source(pool, source);
+    } else if (pool->rate.dropped_count != dropped_count) {
+        wgw_sup_loop_change(pool->loop, &source->watch, 0);
+        source->is_paused = true;
+        pool->resume_us = wgw_now_us() + PAUSE_US;
+    }
+}
+
+static void resume_sources(wgw_sup_pool_t *pool)
+{
+    pool->resume_us = 0;
+    for (source_t *source = pool->sources; source; source = source->next)
+        if (source->is_paused) {
+            source->is_paused = false;
+            wgw_sup_loop_change(pool->loop, &source->watch, EPOLLIN);
+        }
 }
 
 /* Owns: fd. Returns: NULL when memory is short; its lines are lost then, but not its life. */
@@ -211,11 +231,37 @@ static bool open_listener(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t wh
 
 /* --- processes ------------------------------------------------------------------------ */
 
+static void on_ready(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+
+    pool->rows[r].was_ready = true;
+    wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready",
+            (long)pool->rows[r].pid, pool->spec.name);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
+}
+
+static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
+{
+    pool->rows[r].has_left = true;
+    wgw_sup_board_hide(&pool->board, r);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
+}
+
+static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+
+    wgw_sup_loop_close(pool->loop, &pool->rows[r].control);
+    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0113) "process %ld of pool '%s' has sent what it must not: it is "
+            "killed", (long)pool->rows[r].pid, pool->spec.name);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
+}
+
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
     process_t *row = &pool->rows[r];
-    wgw_log_sink_t sink = sink_of(pool);
     wgw_worker_message_t message;
     char data[64];
     ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
@@ -227,22 +273,14 @@ static void on_control(void *ctx, uint32_t r, uint32_t events)
         wgw_sup_loop_close(pool->loop, &row->control);
         return;
     }
-    if ((size_t)n > sizeof data || !wgw_sup_worker_message_decode(data, (size_t)n, &message)) {
-        wgw_sup_loop_close(pool->loop, &row->control);
-        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0113) "process %ld of pool '%s' has sent what is no message: "
-                "it is killed", (long)row->pid, pool->spec.name);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
-        return;
-    }
-    if (message.kind == WGW_EXEC_READY) {
-        row->was_ready = true;
-        wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready", (long)row->pid,
-                pool->spec.name);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
-    } else {
-        wgw_sup_board_hide(&pool->board, r);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
-    }
+    bool is_message = (size_t)n <= sizeof data &&
+                      wgw_sup_worker_message_decode(data, (size_t)n, &message);
+    if (is_message && message.kind == WGW_EXEC_READY && !row->was_ready)
+        on_ready(pool, r);
+    else if (is_message && message.kind == WGW_EXEC_LEAVING && !row->has_left)
+        on_leaving(pool, r);
+    else
+        on_garbage(pool, r);
 }
 
 static bool is_told(wgw_row_phase_t phase)
@@ -311,7 +349,7 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = false;
+    row->was_ready = row->has_left = false;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid);
     row->source = add_source(pool, spawned->log, spawned->pid);
@@ -522,17 +560,25 @@ static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
     pool->sweep_us = now_us + (is_used ? SECOND_US : CALM_SWEEP_US);
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
 int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
 {
     if (pool->wake_us <= now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
     if (pool->sweep_us <= now_us)
         sweep(pool, now_us);
+    if (pool->resume_us && pool->resume_us <= now_us)
+        resume_sources(pool);
     say_lost(pool, now_us);
-    int64_t wake_us = pool->wake_us < pool->sweep_us ? pool->wake_us : pool->sweep_us;
-    if ((pool->rate.dropped_count || pool->logfile.lost_count) &&
-        pool->said_us + SECOND_US < wake_us)
-        wake_us = pool->said_us + SECOND_US;
+    int64_t wake_us = earlier(pool->wake_us, pool->sweep_us);
+    if (pool->resume_us)
+        wake_us = earlier(wake_us, pool->resume_us);
+    if (pool->rate.dropped_count || pool->logfile.lost_count)
+        wake_us = earlier(wake_us, pool->said_us + SECOND_US);
     return wake_us;
 }
 

@@ -86,8 +86,9 @@ def test_leaving_is_replaced_before_it_is_gone(supervisor):
 
 # --- hostile processes ---------------------------------------------------------------------
 
-def test_garbage_on_the_channel_kills(supervisor):
-    supervisor.serve("garbage")
+@pytest.mark.parametrize("plan", ["garbage", "twice"])
+def test_garbage_on_the_channel_kills(supervisor, plan):
+    supervisor.serve(plan)
     supervisor.wait_log("WGW0113")
     found = supervisor.wait_reports(2)
     eventually(lambda: not is_alive(found[0]["pid"]))
