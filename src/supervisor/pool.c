@@ -21,7 +21,7 @@
 #include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
-#define PAUSE_US (SECOND_US / 10)     /* a pool that floods its log is read no more than this often */
+#define PAUSE_US (SECOND_US / 10)      /* between reads of a pool that floods its log */
 #define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
 enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
 
@@ -183,11 +183,13 @@ static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
     pool->said_us = now_us;
     pool->rate.dropped_count = pool->logfile.lost_count = 0;
     if (dropped)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0115) "pool '%s' writes too much to its log: %u lines were "
-                "dropped", pool->spec.name, dropped);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0115) "pool '%s' writes too much to its log: %u lines were dropped",
+                pool->spec.name, dropped);
     if (lost)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0119) "%u log lines of pool '%s' were lost: the error log "
-                "did not take them", lost, pool->spec.name);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0119) "%u log lines of pool '%s' were lost: the error log did not take them",
+                lost, pool->spec.name);
 }
 
 /* --- listeners ------------------------------------------------------------------------ */
@@ -202,8 +204,9 @@ static void on_listener(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_loop_remove(pool->loop, &row->hup);
     row->is_shut = true;
     wgw_sup_board_hide(&pool->board, r);
-    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0114) "process %ld of pool '%s' has shut its listening socket down: "
-            "both are replaced", (long)row->pid, pool->spec.name);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0114) "process %ld of pool '%s' has shut its listening socket down: both are "
+            "replaced", (long)row->pid, pool->spec.name);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
 }
 
@@ -253,8 +256,9 @@ static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
     wgw_log_sink_t sink = sink_of(pool);
 
     wgw_sup_loop_close(pool->loop, &pool->rows[r].control);
-    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0113) "process %ld of pool '%s' has sent what it must not: it is "
-            "killed", (long)pool->rows[r].pid, pool->spec.name);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0113) "process %ld of pool '%s' has sent what it must not: it is killed",
+            (long)pool->rows[r].pid, pool->spec.name);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
 }
 
@@ -294,7 +298,8 @@ static void say_wait(wgw_sup_pool_t *pool, uint32_t r)
     wgw_log_sink_t sink = sink_of(pool);
 
     if (wait_us)
-        wgw_log(&sink, WGW_LOG_NOTICE, WGWNO(0125) "the next process of pool '%s' is started in %lld s",
+        wgw_log(&sink, WGW_LOG_NOTICE,
+                WGWNO(0125) "the next process of pool '%s' is started in %lld s",
                 pool->spec.name, (long long)((wait_us + SECOND_US / 2) / SECOND_US));
 }
 
@@ -303,10 +308,11 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_pool_t *pool = ctx;
     process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
-    int status;
+    int status = 0;
+    pid_t rc = waitpid(row->pid, &status, WNOHANG);
 
     (void)events;
-    if (waitpid(row->pid, &status, WNOHANG) != row->pid)
+    if (rc == 0 || (rc < 0 && errno == EINTR))
         return;
     wgw_end_t end = { .pid = row->pid, .status = status, .was_ready = row->was_ready, .row = r,
                       .epoch = row->epoch,
@@ -336,7 +342,8 @@ static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
     wgw_buffer_t b = { 0 };
 
     wgw_sup_start_encode(&b, &pool->spec, r, row->epoch);
-    bool is_sent = !b.is_short && send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
+    bool is_sent = !b.is_short &&
+                   send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
     int why = errno;
     wgw_buffer_deinit(&b);
     errno = why;
@@ -406,8 +413,9 @@ static void spawn(wgw_sup_pool_t *pool, uint32_t r)
                 (long)pool->rows[r].pid, pool->spec.name);
         return;
     }
-    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried "
-            "again", pool->spec.name, failed);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried again",
+            pool->spec.name, failed);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r });
 }
 
@@ -424,8 +432,9 @@ static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
                 "startup-timeout=%llu: it is killed", pid, spec->name,
                 (unsigned long long)(spec->startup_timeout_us / 1000000));
     else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0111) "process %ld of pool '%s' has not finished its requests "
-                "in time (graceful-timeout=): it is stopped", pid, spec->name);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0111) "process %ld of pool '%s' has not finished its requests in time "
+                "(graceful-timeout=): it is stopped", pid, spec->name);
     else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
         wgw_log(&sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
                 "(shutdown-timeout=): it is killed", pid, spec->name);

@@ -79,7 +79,8 @@ static void set_limits(const birth_t *birth)
     set_limit(birth, RLIMIT_AS, spec->virtual_memory_limit, "RLIMIT_AS",
               "Lower virtual-memory-limit=, or raise the hard limit that httpd was started with");
     if (nice_value && setpriority(PRIO_PROCESS, 0, nice_value) != 0)
-        fail(birth, "setpriority()", "", "A cpu-priority= below 0 needs httpd to be started by root");
+        fail(birth, "setpriority()", "",
+             "A cpu-priority= below 0 needs httpd to be started by root");
     if (spec->umask != WGW_SPEC_NONE)
         umask(spec->umask & 0777);
 }

@@ -1,6 +1,7 @@
 /* Messages that the supervisor reads: of httpd's parent, and of daemon processes.
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Iinclude tests/fuzz/fuzz_control.c \
- *     src/supervisor/message.c src/wire/spec.c src/base/cursor.c src/base/buffer.c -o fuzz_control */
+ *     src/supervisor/message.c src/wire/spec.c src/base/cursor.c src/base/buffer.c \
+ *     -o fuzz_control */
 #include <stdlib.h>
 
 #include "supervisor/message.h"

@@ -211,3 +211,14 @@ def test_check_of_the_configuration_starts_nothing(httpd):
                    check=True, capture_output=True)
     assert httpd.leftovers() == [] and httpd.sockets() == [] and BUILD
     assert WORKER.exists()
+
+
+def test_supervisor_that_dies_early_is_started_after_a_while(httpd):
+    if httpd.mpm != MPMS[0]:
+        pytest.skip("takes ten seconds, and has nothing of the MPM in it")
+    httpd.start()
+    first = httpd.supervisor()
+    os.kill(first, signal.SIGKILL)
+    httpd.wait_log("WGW0134.*after a while")
+    eventually(lambda: httpd.supervisor() not in (0, first), "another supervisor", 25)
+    httpd.log_reports(4)
