@@ -232,8 +232,8 @@ static bool start_supervisor(generation_t *g)
         return true;
     }
     ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(rc), g->server,
-                 WGWNO(0130) "%s cannot be started: no process of a WSGIDaemonProcess runs; install "
-                 "mod_wsgigw completely, or name it with WSGISupervisor", g->program);
+                 WGWNO(0130) "%s cannot be started: no process of a WSGIDaemonProcess runs; "
+                 "install mod_wsgigw completely, or name it with WSGISupervisor", g->program);
     return false;
 }
 
@@ -354,8 +354,8 @@ static void say_late(void)
     char when[APR_CTIME_LEN];
 
     apr_ctime(when, apr_time_now());
-    fprintf(stderr, "[%s] [wsgigw:warn] [pid %ld] " WGWNO(0136) "the daemon processes have not ended "
-            "within shutdown-timeout=; httpd ends before them\n", when, (long)getpid());
+    fprintf(stderr, "[%s] [wsgigw:warn] [pid %ld] " WGWNO(0136) "the daemon processes have not "
+            "ended within shutdown-timeout=; httpd ends before them\n", when, (long)getpid());
 }
 
 /* httpd's children are gone, also after a graceful stop: nothing is left that would be worth

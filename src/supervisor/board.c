@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { QUIET_SWEEPS = 3 };
@@ -99,6 +102,13 @@ void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t r)
     atomic_store(&board->map->rows[r].epoch, 0);
 }
 
+/* Let those who wait for an idle thread look again. */
+static void wake_waiters(wgw_sup_board_t *board)
+{
+    atomic_fetch_add(&board->map->idle_seq, 1);
+    syscall(SYS_futex, &board->map->idle_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 /* The status first: who sees the epoch gone, or finds it in exit_epoch, may read the status. */
 void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t r, uint32_t epoch, int status)
 {
@@ -109,6 +119,7 @@ void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t r, uint32_t epoch, int s
     atomic_store(&row->epoch, 0);
     atomic_store(&row->idle_count, 0);
     atomic_store(&row->pid, 0);
+    wake_waiters(board);
 }
 
 /* --- requests ------------------------------------------------------------------------- */
@@ -195,7 +206,10 @@ static bool right_idle_count(wgw_sup_board_t *board, uint32_t r)
     if (++board->quiet_counts[r] < QUIET_SWEEPS)
         return true;
     board->quiet_counts[r] = 0;
-    return !atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count);
+    if (!atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count))
+        return true;
+    wake_waiters(board);
+    return false;
 }
 
 bool wgw_sup_board_sweep(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)
