@@ -13,7 +13,7 @@ from harness import checks, processes, stage, system
 from harness.certificate import certificate
 from harness.client import Connection, Headers, Response
 from harness.errorlog import ErrorLog
-from harness.site import Site, config_text
+from harness.site import POOL_SIZES, Site, config_text
 from harness.waiting import PATIENCE_S, eventually, settled
 
 START_ATTEMPTS = 3
@@ -51,6 +51,16 @@ class Server:
         self._process: Optional[subprocess.Popen] = None
         self._make_folders()
         self.write_config()
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads a daemon process of the mode has; 0 in embedded mode."""
+        return POOL_SIZES.get(self.mode, (0, 0))[1]
+
+    @property
+    def concurrency(self) -> int:
+        """Return how many requests the pool of the mode serves at once; 0 in embedded mode."""
+        return POOL_SIZES.get(self.mode, (0, 0))[0] * self.threads
 
     # --- configuration ---------------------------------------------------------------------
 
