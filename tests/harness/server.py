@@ -44,7 +44,7 @@ class Server:
                                              for name in ("work", "logs", "htdocs"))
         self.port = self.tls_port = 0
         self.log = ErrorLog(self.logs)
-        self.descriptors = checks.Descriptors()
+        self.descriptors = checks.Descriptors(2 * self.concurrency)
         self.known_processes: set = set()
         self.shared_before: set = set()
         self.user: Optional[pwd.struct_passwd] = None

@@ -37,12 +37,14 @@ POOL_SIZES = {"daemon": (2, 16), "daemon-1x1": (1, 1), "daemon-1x5": (1, 5), "da
 """Processes and threads of the pool that serves the site in a daemon mode."""
 
 
-def mode_lines(mode: str) -> str:
-    """Return what makes the same site run in another mode."""
+def mode_lines(mode: str, text: str) -> str:
+    """Return what makes a site with this text run in another mode."""
     if mode == "embedded":
         return ""
     processes, threads = POOL_SIZES[mode]
-    return (f"WSGIDaemonProcess conformance processes={processes} threads={threads}\n"
+    path = re.search(r"^\s*WSGIPythonPath (.*)", text, re.M)  # a directive of embedded mode
+    option = f" python-path={path[1]}" if path else ""
+    return (f"WSGIDaemonProcess conformance processes={processes} threads={threads}{option}\n"
             "WSGIProcessGroup conformance")
 
 
@@ -69,7 +71,7 @@ def config_text(site: Site, mpm: str, mode: str, places: Mapping[str, object]) -
     """Return the whole httpd.conf for `site`."""
     parts = [load_line(f"mpm_{mpm}"), *map(load_line, (*ALWAYS, *site.modules)),
              frame(site, mpm), stage.load_lines() if site.load_wsgi else "",
-             mode_lines(mode) if site.load_wsgi else "", site.text]
+             mode_lines(mode, site.text) if site.load_wsgi else "", site.text]
     return fill("\n".join(part for part in parts if part) + "\n", places)
 
 
