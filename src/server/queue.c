@@ -231,10 +231,16 @@ static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t
     return row;
 }
 
-/* A thread was claimed, but there is no way to it. */
-static void give_back(const wgw_pool_t *pool, unsigned row)
+/* A process that has ended meanwhile has a count of its own, or none. */
+static void give_back(const wgw_pool_t *pool, unsigned row, uint32_t epoch)
 {
-    atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+    if (atomic_load(&row_of(pool, row)->epoch) == epoch)
+        atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+}
+
+void wgw_queue_give_back(const wgw_pool_t *pool, const wgw_link_t *link)
+{
+    give_back(pool, link->row, link->epoch);
 }
 
 wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
@@ -254,7 +260,7 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
     if (wgw_link_open(pool, (unsigned)row, epoch, wgw_deadline_in_us(pool->connect_timeout_us),
                       link_out) == 0)
         return WGW_CLAIMED;
-    give_back(pool, (unsigned)row);
+    give_back(pool, (unsigned)row, epoch);
     return WGW_CLAIM_NOBODY;
 }
 

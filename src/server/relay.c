@@ -92,8 +92,10 @@ static step_t lose(relay_t *y)
 {
     if (y->has_ended)
         return STEP_OVER; /* nobody but the supervisor, which logs it, has to care */
-    if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload))
+    if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload)) {
+        wgw_queue_give_back(y->pool, y->link);
         return STEP_AGAIN;
+    }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s",
                   y->pool->name, how_ended(y),

@@ -44,6 +44,8 @@ def mode_lines(mode: str, text: str) -> str:
     processes, threads = POOL_SIZES[mode]
     path = re.search(r"^\s*WSGIPythonPath (.*)", text, re.M)  # a directive of embedded mode
     option = f" python-path={path[1]}" if path else ""
+    if os.environ.get("WGW_HTTPD_ENV"):  # the sanitizers' part of it
+        option += " pass-env=LD_PRELOAD,ASAN_OPTIONS,UBSAN_OPTIONS,PYTHONMALLOC"
     return (f"WSGIDaemonProcess conformance processes={processes} threads={threads}{option}\n"
             "WSGIProcessGroup conformance")
 
