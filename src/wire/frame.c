@@ -21,6 +21,11 @@ size_t wgw_frame_most(wgw_frame_type_t type)
     return (unsigned)type < WGW_FRAME_TYPE_COUNT && MOST[type] ? MOST[type] - 1 : 0;
 }
 
+bool wgw_frame_is_from_daemon(wgw_frame_type_t type)
+{
+    return type >= WGW_FRAME_HEAD;
+}
+
 void wgw_frame_encode(char header[WGW_FRAME_HEADER_SIZE], wgw_frame_type_t type, unsigned flags,
                       size_t len)
 {
@@ -80,11 +85,18 @@ static const rule_t RULES[WGW_FRAME_TYPE_COUNT] = {
     [WGW_FRAME_REFUSED] = { UNDER_WAY, OUT(PENDING), WGW_IN_IDLE, WGW_ANSWER_QUIET },
 };
 
+bool wgw_phase_allows(const wgw_phase_t *phase, const wgw_frame_t *frame)
+{
+    const rule_t *rule = &RULES[frame->type];
+
+    return rule->in & 1u << phase->in && rule->out & 1u << phase->answer;
+}
+
 bool wgw_phase_take(wgw_phase_t *phase, const wgw_frame_t *frame)
 {
     const rule_t *rule = &RULES[frame->type];
 
-    if (!(rule->in & 1u << phase->in) || !(rule->out & 1u << phase->answer))
+    if (!wgw_phase_allows(phase, frame))
         return false;
     if (rule->next_in != STAYS)
         phase->in = (wgw_phase_in_t)rule->next_in;
