@@ -81,10 +81,11 @@ static int control_events(int epoll, int op, const wgw_conn_t *conn, uint32_t ev
 
 static const uint32_t READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
+/* Edge-triggered here, too: a hang-up is told in any case, and would be told without end. */
 void wgw_conn_mute(wgw_conn_t *conn)
 {
     if (!(atomic_fetch_or(&conn->state, MUTED) & MUTED))
-        control_events(wgw_wrk.events, EPOLL_CTL_MOD, conn, 0);
+        control_events(wgw_wrk.events, EPOLL_CTL_MOD, conn, EPOLLET);
 }
 
 static void add_conn(int sock)

@@ -96,8 +96,7 @@ static void break_locked(wgw_output_queue_t *q)
     pthread_cond_broadcast(&q->shrunk);
 }
 
-/* Memory is refused once something of this connection is in its file: order is kept by one
- * place at a time. */
+/* What goes with a descriptor is kept in memory in any case: it is the header of a frame. */
 static bool keep_in_memory_locked(wgw_output_queue_t *q, const char *data, size_t len, int fd)
 {
     size_t bound = (size_t)wgw_wrk.spec.response_buffer_bytes;
