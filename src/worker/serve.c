@@ -272,7 +272,8 @@ static void appear(void)
     char ready = WGW_EXEC_READY;
 
     pthread_mutex_lock(&wgw_wrk.lock);
-    if (!wgw_wrk.is_leaving) {
+    bool is_staying = !wgw_wrk.is_leaving;
+    if (is_staying) {
         atomic_store(&wgw_wrk.row->thread_count, wgw_wrk.spec.thread_count);
         atomic_store(&wgw_wrk.row->pid, getpid());
         atomic_store(&wgw_wrk.row->request_count, 0);
@@ -280,7 +281,8 @@ static void appear(void)
         atomic_store(&wgw_wrk.row->epoch, wgw_wrk.epoch);
     }
     pthread_mutex_unlock(&wgw_wrk.lock);
-    wgw_io_tell(&ready, 1);
+    if (is_staying)
+        wgw_io_tell(&ready, 1);
 }
 
 /* --- its life ------------------------------------------------------------------------- */
