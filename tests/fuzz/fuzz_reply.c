@@ -31,7 +31,7 @@ static void note(trace_t *t, const wgw_reply_event_t *e)
                        e->wrong ? e->wrong : "");
     wgw_buffer_append(&t->text, line, (size_t)len);
     wgw_buffer_append(&t->text, e->span.data, e->span.len);
-    for (size_t i = 0; i < e->head.field_count; i++) {
+    for (size_t i = 0; e->kind == WGW_REPLY_HEAD && i < e->head.field_count; i++) {
         wgw_buffer_append(&t->text, e->head.fields[i].name, strlen(e->head.fields[i].name));
         wgw_buffer_append(&t->text, e->head.fields[i].value, strlen(e->head.fields[i].value));
     }
