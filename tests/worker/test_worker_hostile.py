@@ -1,5 +1,6 @@
 """A daemon process and peers that do not keep to the protocol, or just go away."""
 import os
+import resource
 import signal
 import socket
 import struct
@@ -203,6 +204,22 @@ def test_connections_come_and_go(daemon):
     for one in clients:
         one.close()
     eventually(lambda: daemon.descriptors() == before, "descriptors as before")
+
+
+def test_without_a_descriptor_connections_wait(daemon):
+    daemon.ask("hello")
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (daemon.settled_descriptors() + 5,) * 2)
+    clients = [daemon.connect() for _ in range(12)]
+    eventually(lambda: "WGW0064" in daemon.log(), "it is said")
+    time.sleep(0.3)
+    assert daemon.log().count("WGW0064") == 1
+    for one in clients[:8]:
+        one.close()
+    for one in clients[8:]:
+        one.send(daemon.request("hello"))
+        assert one.body() == b"hello"
+        one.close()
+    assert daemon.ask("hello") == b"hello"
 
 
 def test_a_crash_leaves_the_python_stack_in_the_log(daemon):
