@@ -4,6 +4,8 @@ import resource
 import threading
 import time
 
+import pytest
+
 import wire
 from harness.waiting import eventually
 
@@ -76,9 +78,10 @@ def test_a_file_goes_after_what_waits(make, tmp_path):
         os.close(files[0].fd)
 
 
-def test_where_nothing_can_be_spooled_memory_bounds_it(make):
+@pytest.mark.parametrize("memory", [0, 1 << 20])
+def test_where_nothing_can_be_spooled_memory_bounds_it(make, memory):
     """Where no file can be written a slow reader waits, but gets everything; others are served."""
-    daemon = make(threads=2, response_buffer=1 << 20)
+    daemon = make(threads=2, response_buffer=memory)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (0, 0))
     with daemon.start("blocks", BLOCKS=str(BLOCKS)) as client:
         assert daemon.ask("hello") == b"hello"

@@ -4,6 +4,7 @@ Written from src/wire/PROTOCOL.md and include/wsgigw/exec.h, not from the C code
 difference between the two shows.
 """
 import array
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -168,7 +169,8 @@ class Daemon:
         os.ftruncate(self.board, BOARD_HEAD + ROW_SIZE + ENTRY_COUNT * ENTRY_SIZE)
         self._start(python, theirs)
         worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group)
-        self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
+        with contextlib.suppress(BrokenPipeError):  # it may have ended at once
+            self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
 
     def _start(self, python: str, theirs: socket.socket) -> None:
         given = [self._listener.fileno(), theirs.fileno(), self.board]
