@@ -1,6 +1,7 @@
 """Daemon processes for tests, without httpd and without a supervisor."""
 import os
 import pathlib
+import re
 import shutil
 import sys
 import time
@@ -12,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import wire  # noqa: E402
 from harness.waiting import eventually  # noqa: E402
 
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
 APP = pathlib.Path(__file__).with_name("app.wsgi")
 
 
@@ -90,6 +92,7 @@ def make():
     yield start
     for one in made:
         one.__exit__()
+        assert not SANITIZER.search(one.log()), one.log()
         shutil.rmtree(one.folder)
 
 

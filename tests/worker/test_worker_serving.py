@@ -67,7 +67,8 @@ def test_an_extension_that_cannot_be_loaded(tmp_path):
 
 def test_a_process_without_a_supervisor(tmp_path):
     done = subprocess.run([sys.executable, "-P", "-c", wire.boot_code(), str(wire.EXTENSION)],
-                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **wire.preload_environment()})
     assert done.returncode == 78
     assert "WGW0140" in done.stderr
 
