@@ -37,18 +37,23 @@ static void note(trace_t *t, const wgw_reply_event_t *e)
     }
 }
 
+static void count(trace_t *t, int64_t more)
+{
+    t->body_bytes = more < INT64_MAX - t->body_bytes ? t->body_bytes + more : INT64_MAX;
+}
+
 static void check(trace_t *t, const wgw_reply_t *reply, const wgw_reply_event_t *e, const char *data,
                   size_t len)
 {
     if (e->span.len && (e->span.data < data || e->span.data > data + len ||
                         e->span.len > (size_t)(data + len - e->span.data)))
         abort();
-    if (e->kind == WGW_REPLY_BLOCK)
-        t->body_bytes += (int64_t)e->span.len;
     if (e->kind == WGW_REPLY_FILE && (e->size < 0 || e->offset < 0))
         abort();
-    if (e->kind == WGW_REPLY_FILE && e->size < INT64_MAX - t->body_bytes)
-        t->body_bytes += e->size;
+    if (e->kind == WGW_REPLY_BLOCK)
+        count(t, (int64_t)e->span.len);
+    if (e->kind == WGW_REPLY_FILE)
+        count(t, e->size);
     if (reply->output.is_bodiless && t->body_bytes)
         abort();
     int64_t most = reply->output.length_declared;
