@@ -80,7 +80,8 @@ static wgw_status_t next_frame(wgw_wrk_exchange_t *x, wgw_conn_t *conn)
 
     if (!receive_all(conn->sock, header, sizeof header))
         return WGW_EABORTED;
-    if (!wgw_frame_decode(header, &frame) || !wgw_phase_take(&conn->phase, &frame))
+    if (!wgw_frame_decode(header, &frame) || wgw_frame_is_from_daemon(frame.type) ||
+        !wgw_phase_take(&conn->phase, &frame))
         return WGW_EPROTO;
     switch (frame.type) {
     case WGW_FRAME_BODY:
@@ -215,13 +216,8 @@ static void add_end(wgw_wrk_exchange_t *x, spans_t *s, char header[WGW_FRAME_HEA
 }
 
 /* After the last frame: another request may come, for any thread. */
-static void let_go(wgw_wrk_exchange_t *x)
+static void let_go(wgw_conn_t *conn)
 {
-    wgw_conn_t *conn = x->conn;
-
-    pthread_mutex_lock(&x->ending);
-    x->conn = NULL;
-    pthread_mutex_unlock(&x->ending);
     if (!wgw_output_queue_finish(&conn->output))
         wgw_wrk_count_in(); /* until the I/O thread has sent the rest */
     else if (conn->is_closing || conn->output.is_broken)
@@ -230,12 +226,24 @@ static void let_go(wgw_wrk_exchange_t *x)
         wgw_conn_disown(conn);
 }
 
+/* No other thread's LOG may follow the last frame: it would be taken for the next request's. */
+static bool send_last(wgw_wrk_exchange_t *x, const spans_t *s, int fd)
+{
+    wgw_conn_t *conn = x->conn;
+
+    pthread_mutex_lock(&x->ending);
+    bool is_right = wgw_output_queue_send(&conn->output, s->items, s->count, fd);
+    x->conn = NULL;
+    pthread_mutex_unlock(&x->ending);
+    let_go(conn);
+    return is_right;
+}
+
 static wgw_status_t send_spans(wgw_wrk_exchange_t *x, const spans_t *s, int fd, bool is_last)
 {
-    bool is_right = wgw_output_queue_send(&x->conn->output, s->items, s->count, fd);
+    bool is_right = is_last && x->has_left
+        ? send_last(x, s, fd) : wgw_output_queue_send(&x->conn->output, s->items, s->count, fd);
 
-    if (is_last && x->has_left)
-        let_go(x);
     return is_right ? WGW_OK : WGW_EABORTED;
 }
 
@@ -301,9 +309,9 @@ static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans
         for (size_t at = 0; at < spans[i].len && !status; at += most) {
             size_t left = spans[i].len - at;
             wgw_span_t part = { spans[i].data + at, left < most ? left : most };
-            status = write_frame(x, &part, 1, is_last && i + 1 == count && left <= most);
+            status = write_frame(x, &part, 1, false);
         }
-    return status;
+    return status || !is_last ? status : write_frame(x, NULL, 0, true);
 }
 
 /* --- files ---------------------------------------------------------------------------- */
@@ -402,8 +410,7 @@ static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *p
     wgw_phase_take(&x->conn->phase, &frame);
     spans_add(&s, header, sizeof header);
     spans_add(&s, payload, len);
-    wgw_output_queue_send(&x->conn->output, s.items, s.count, -1);
-    let_go(x);
+    send_last(x, &s, -1);
 }
 
 void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http_status)
@@ -422,7 +429,9 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http
         char payload[2] = { (char)(http_status & 0xff), (char)(http_status >> 8) };
         say_last(x, WGW_FRAME_STATUS, payload, sizeof payload);
     } else {
+        pthread_mutex_lock(&x->ending);
         x->conn = NULL;
+        pthread_mutex_unlock(&x->ending);
         wgw_conn_close(conn);
     }
 }

@@ -68,7 +68,8 @@ class Server:
         """Write httpd.conf; with a site, change to it (then call graceful())."""
         self.site = site or self.site
         self.port = self.port or free_port()
-        self.tls_port = self.tls_port or (free_port() if self.site.tls else 0)
+        while self.site.tls and self.tls_port in (0, self.port):
+            self.tls_port = free_port()
         text = config_text(self.site, self.mpm, self.mode, self.places())
         (self.root / "httpd.conf").write_text(text, encoding="utf-8")
 

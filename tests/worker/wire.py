@@ -4,6 +4,8 @@ Written from src/wire/PROTOCOL.md and include/wsgigw/exec.h, not from the C code
 difference between the two shows.
 """
 import array
+import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -90,8 +92,8 @@ class Client:
 
     def __init__(self, path: str) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(path)  # without a timeout: it waits for the queue of the listener
         self.sock.settimeout(20)
-        self.sock.connect(path)
         self._data, self._fds = b"", []
 
     def __enter__(self) -> "Client":
@@ -112,7 +114,8 @@ class Client:
         if fds:
             sent = socket.send_fds(self.sock, [data], list(fds))
             data = data[sent:]
-        self.sock.sendall(data)
+        if data:
+            self.sock.sendall(data)
 
     def receive(self) -> Optional[Frame]:
         """Return the next frame; None at the end of the connection."""
@@ -166,16 +169,16 @@ class Daemon:
         os.ftruncate(self.board, BOARD_HEAD + ROW_SIZE + ENTRY_COUNT * ENTRY_SIZE)
         self._start(python, theirs)
         worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group)
-        self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
+        with contextlib.suppress(BrokenPipeError):  # it may have ended at once
+            self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
 
     def _start(self, python: str, theirs: socket.socket) -> None:
         given = [self._listener.fileno(), theirs.fileno(), self.board]
 
         def move() -> None:
-            high = [os.dup2(fd, 20 + i) for i, fd in enumerate(given)]
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in given]
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i, inheritable=True)
-            os.closerange(6, 64)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [python, "-P", "-c", boot_code(), str(EXTENSION)], stdin=subprocess.DEVNULL,
