@@ -111,45 +111,15 @@ void wgw_io_tell(const char *message, size_t len)
     }
 }
 
-/* --- threads that were claimed in vain ------------------------------------------------ */
-
-enum { LOOK_MS = 2000 };
-
-typedef struct {
-    int32_t idle_count;
-    uint64_t request_count;
-} look_t;
-
-/* An httpd child that is killed between claiming a thread and sending its request leaves it claimed
- * for ever. When nothing has happened between two looks, all threads are idle: say so. */
-static void mend_idle_count(look_t *before)
-{
-    wgw_row_t *row = wgw_wrk.row;
-    int32_t all = (int32_t)wgw_wrk.spec.thread_count;
-    look_t now = { atomic_load(&row->idle_count), atomic_load(&row->request_count) };
-    bool is_quiet = now.idle_count == before->idle_count &&
-                    now.request_count == before->request_count &&
-                    atomic_load(&wgw_wrk.busy_count) == 0;
-
-    *before = now;
-    if (!is_quiet || now.idle_count == all || atomic_load(&row->epoch) != wgw_wrk.epoch)
-        return;
-    pthread_mutex_lock(&wgw_wrk.lock); /* or it would undo that the process has withdrawn */
-    if (!wgw_wrk.is_leaving &&
-        atomic_compare_exchange_strong(&row->idle_count, &now.idle_count, all - 1))
-        wgw_wrk_idle(); /* the last one, which tells who waits */
-    pthread_mutex_unlock(&wgw_wrk.lock);
-}
-
 /* --- the thread ----------------------------------------------------------------------- */
 
-/* How long to wait for something to happen. Returns: milliseconds; 0 the process has to be gone. */
+/* Until when it has to be gone. Returns: milliseconds for epoll_wait(); -1 no bound yet. */
 static int time_left_ms(void)
 {
     pthread_mutex_lock(&wgw_wrk.lock);
-    int64_t left_us = wgw_wrk.is_leaving ? wgw_deadline_left_us(wgw_wrk.exit_by) : INT64_MAX;
+    int64_t left_us = wgw_wrk.is_leaving ? wgw_deadline_left_us(wgw_wrk.exit_by) : -1;
     pthread_mutex_unlock(&wgw_wrk.lock);
-    return left_us < LOOK_MS * 1000 ? (int)((left_us + 999) / 1000) : LOOK_MS;
+    return left_us < 0 ? -1 : (int)(left_us / 1000 + (left_us % 1000 > 0));
 }
 
 /* Not exit(): threads may still be in Python, or hold any lock. */
@@ -163,17 +133,13 @@ static void exit_stuck(void)
 static void *run(void *unused)
 {
     struct epoll_event event;
-    look_t before = { 0, 0 };
 
     (void)unused;
     for (;;) {
         int left_ms = time_left_ms();
         if (left_ms == 0)
             exit_stuck();
-        int count = epoll_wait(wgw_wrk.io_events, &event, 1, left_ms);
-        if (count == 0)
-            mend_idle_count(&before);
-        if (count != 1)
+        if (epoll_wait(wgw_wrk.io_events, &event, 1, left_ms) != 1)
             continue;
         if (event.data.u64 == CONTROL)
             take_control();

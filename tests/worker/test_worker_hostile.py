@@ -100,7 +100,6 @@ def test_a_descriptor_with_open_is_dropped(daemon):
     eventually(lambda: daemon.descriptors() == before, "descriptors as before")
 
 
-@pytest.mark.slow
 def test_half_a_request_holds_a_thread_for_ten_seconds_at_most(make):
     """A trickle of bytes does not make it longer; meanwhile the other thread serves."""
     daemon = make(threads=2)

@@ -80,15 +80,6 @@ def test_it_appears_in_its_row(daemon):
     assert daemon.row()["thread_count"] == 2
 
 
-@pytest.mark.parametrize("count", [0, 1, 9])
-def test_threads_that_were_claimed_in_vain_are_found(daemon, count):
-    """As by an httpd child that was killed before it could send its request."""
-    eventually(lambda: daemon.row()["idle_count"] == 2, "both threads are idle")
-    os.pwrite(daemon.board, struct.pack("<i", count), wire.BOARD_HEAD + 4)
-    eventually(lambda: daemon.row()["idle_count"] == 2, "both threads are idle again")
-    assert daemon.ask("hello") == b"hello"
-
-
 def test_a_connection_is_kept(daemon):
     with daemon.connect() as client:
         for _ in range(50):
