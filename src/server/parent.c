@@ -240,11 +240,9 @@ static bool start_supervisor(generation_t *g)
 /* Start it again with the generation as it is; the answer is read by the monitor hook. */
 static void resume(generation_t *g)
 {
-    g->is_due = false;
-    if (!g->retained->link.pid && !start_supervisor(g))
-        g->is_due = true;
-    else if (send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK)
-        g->is_due = true;
+    bool is_there = g->retained->link.pid || start_supervisor(g);
+
+    g->is_due = !is_there || send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK;
 }
 
 static void on_exit_of_supervisor(int reason, void *ctx, apr_wait_t status)

@@ -83,12 +83,13 @@ static wgw_log_sink_t sink_of(wgw_sup_pool_t *pool)
 
 static void drop_source(wgw_sup_pool_t *pool, source_t *source)
 {
-    for (source_t **at = &pool->sources; *at; at = &(*at)->next)
-        if (*at == source) {
-            *at = source->next;
-            break;
-        }
-    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+    source_t **at = &pool->sources;
+
+    while (*at && *at != source)
+        at = &(*at)->next;
+    if (*at)
+        *at = source->next;
+    for (uint32_t r = 0; pool->rows && r < pool->spec.row_count; r++)
         if (pool->rows[r].source == source)
             pool->rows[r].source = NULL;
     wgw_sup_loop_close(pool->loop, &source->watch);
