@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,16 +115,12 @@ static void set_state(wgw_entry_t *entry, wgw_entry_state_t state)
     atomic_store(&entry->state, state);
 }
 
-/* Returns: false when it is another request's. */
-static bool take_place(const wgw_pool_t *pool, unsigned number, bool is_written)
+/* Take what is FREE. Returns: false when it is another request's. */
+static bool take_free(wgw_entry_t *entry, _Atomic bool *is_taken)
 {
-    wgw_entry_t *entry = &wgw_board_entries(pool->board, pool->row_count)[number];
-    _Atomic bool *is_taken = &links_of(pool)->is_taken[number];
-    uint32_t state = atomic_load(&entry->state);
-    bool is_free = is_written ? atomic_load(&entry->client_pid) == getpid()
-                              : state == WGW_ENTRY_FREE;
+    uint32_t state = WGW_ENTRY_FREE;
 
-    if (!is_free || atomic_exchange(is_taken, true))
+    if (atomic_load(&entry->state) != WGW_ENTRY_FREE || atomic_exchange(is_taken, true))
         return false;
     if (atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_WAITING))
         return true;
@@ -131,16 +128,36 @@ static bool take_place(const wgw_pool_t *pool, unsigned number, bool is_written)
     return false;
 }
 
-/* A place that is free; else one that the board says is this child's, but is not: a daemon
- * process has written that. Returns: -1 the queue is full. */
+/* Take what the board says is this child's, but is not, as a daemon process has written it; or
+ * what a child that is dead has left, before the supervisor sees it. */
+static bool take_left(wgw_entry_t *entry, _Atomic bool *is_taken)
+{
+    int32_t pid = atomic_load(&entry->client_pid);
+    bool is_dead = pid > 0 && atomic_load(&entry->state) != WGW_ENTRY_BEGUN &&
+                   kill(pid, 0) != 0 && errno == ESRCH;
+
+    if ((pid != getpid() && !is_dead) || atomic_exchange(is_taken, true))
+        return false;
+    if (atomic_compare_exchange_strong(&entry->client_pid, &pid, getpid())) {
+        atomic_store(&entry->state, WGW_ENTRY_WAITING);
+        return true;
+    }
+    atomic_store(is_taken, false);
+    return false;
+}
+
+/* Returns: -1 the queue is full. */
 static int find_place(const wgw_pool_t *pool)
 {
+    wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
+    _Atomic bool *is_taken = links_of(pool)->is_taken;
     unsigned first = (unsigned)(gettid() * 7) % pool->entry_count; /* apart from other threads */
 
     for (unsigned i = 0; i < 2 * pool->entry_count; i++) {
-        unsigned number = (first + i) % pool->entry_count;
-        if (take_place(pool, number, i >= pool->entry_count))
-            return (int)number;
+        unsigned at = (first + i) % pool->entry_count;
+        if (i < pool->entry_count ? take_free(&entries[at], &is_taken[at])
+                                  : take_left(&entries[at], &is_taken[at]))
+            return (int)at;
     }
     return -1;
 }
@@ -172,7 +189,7 @@ void wgw_queue_leave(wgw_seat_t *seat)
 
 bool wgw_queue_has_begun(const wgw_seat_t *seat)
 {
-    return atomic_load(&seat->entry->state) == WGW_ENTRY_BEGUN;
+    return atomic_load(&seat->entry->state) >= WGW_ENTRY_BEGUN;
 }
 
 /* --- claiming ------------------------------------------------------------------------- */
