@@ -436,11 +436,23 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http
     }
 }
 
+/* Should the httpd child be dead, its entry can be freed: no thread is in it any more. */
+static void mark_done(const wgw_request_note_t *note)
+{
+    wgw_entry_t *entry = note->entry < wgw_wrk.entry_count ? &wgw_wrk.entries[note->entry] : NULL;
+    uint32_t begun = WGW_ENTRY_BEGUN;
+
+    if (entry && atomic_load(&entry->epoch) == wgw_wrk.epoch)
+        atomic_compare_exchange_strong(&entry->state, &begun, WGW_ENTRY_DONE);
+}
+
 void wgw_wrk_exchange_leave(wgw_wrk_exchange_t *x)
 {
-    if (!x->has_left)
-        wgw_wrk_idle();
+    if (x->has_left)
+        return;
     x->has_left = true;
+    mark_done(&x->note);
+    wgw_wrk_idle();
 }
 
 static void leave(wgw_exchange_t *exchange)

@@ -31,6 +31,8 @@ void wgw_wrk_idle(void)
 {
     wgw_board_t *board = wgw_wrk.board;
 
+    if (atomic_load(&wgw_wrk.is_refusing))
+        return; /* the row may be another process's, if the supervisor was killed */
     atomic_fetch_add(&wgw_wrk.row->idle_count, 1);
     if (atomic_load(&board->waiting_count) <= 0)
         return;
