@@ -60,7 +60,7 @@ typedef struct wgw_board_t {
     uint32_t row_count, entry_count;
     _Atomic uint32_t idle_seq;      /* futex: changes when a thread has become idle and somebody waits */
     _Atomic int32_t waiting_count;  /* requests that wait on idle_seq */
-    _Atomic uint32_t refused_count; /* requests refused because every entry was taken */
+    _Atomic uint32_t refused_count; /* requests refused because too many waited */
     char unused[40];
     wgw_row_t rows[];               /* row_count of them, then entry_count of wgw_entry_t */
 } wgw_board_t;

@@ -124,12 +124,24 @@ static bool make_key(char *hex)
     return true;
 }
 
+/* Requests that httpd can have at a time, those of HTTP/2 beyond its threads left out. */
+static unsigned count_httpd_threads(void)
+{
+    int processes = 1, threads = 0;
+
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return (unsigned)processes * (threads > 0 ? (unsigned)threads : 1);
+}
+
+/* Entries for those that wait, those that Python works on, and those it is through with, whose
+ * clients are slow. */
 static bool make_pool(generation_t *g, wgw_pool_t *pool)
 {
     unsigned threads = (unsigned)(pool->process_count * pool->thread_count);
 
     pool->row_count = 2 * (unsigned)pool->process_count;
-    pool->entry_count = threads + (unsigned)pool->listen_backlog;
+    pool->entry_count = threads + (unsigned)pool->listen_backlog + count_httpd_threads();
     if (pool->entry_count < LEAST_ENTRIES)
         pool->entry_count = LEAST_ENTRIES;
     pool->socket_path = apr_psprintf(g->pconf, "%s.%ld.%u.%d", g->prefix, (long)getpid(), g->number,

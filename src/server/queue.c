@@ -248,30 +248,56 @@ static bool is_orphan(void)
     return getppid() != parent_pid;
 }
 
+/* Whether this request, which is among those that wait, is one too many. A child that was killed
+ * leaves waiting_count too high, so that it is only asked whether to count. */
+static bool is_queue_full(const wgw_pool_t *pool)
+{
+    const wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
+    int count = 0;
+
+    if (atomic_load(&pool->board->waiting_count) <= pool->listen_backlog)
+        return false;
+    for (unsigned i = 0; i < pool->entry_count; i++)
+        count += atomic_load(&entries[i].state) == WGW_ENTRY_WAITING;
+    return count > pool->listen_backlog;
+}
+
+static int wait_in_queue(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
+{
+    const wgw_pool_t *pool = seat->pool;
+    wgw_deadline_t nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
+    bool is_anybody;
+
+    for (;;) {
+        uint32_t seq = atomic_load(&pool->board->idle_seq);
+        int row = claim_row(pool, epoch_out, &is_anybody);
+        if (is_anybody)
+            nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
+        if (row >= 0)
+            return row;
+        *why_out = is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
+        if (wgw_deadline_left_us(seat->wait_by) == 0 ||
+            (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
+            return -1;
+        sleep_until_idle(pool, is_anybody ? seat->wait_by : nobody_by, seq);
+    }
+}
+
 /* Wait until a thread is idle, and claim it. Returns: the row; or -1 and *why_out. */
 static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
 {
     const wgw_pool_t *pool = seat->pool;
-    wgw_deadline_t nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
     bool is_anybody;
     int row = claim_row(pool, epoch_out, &is_anybody);
 
     if (row >= 0)
         return row;
     atomic_fetch_add(&pool->board->waiting_count, 1);
-    for (;;) {
-        uint32_t seq = atomic_load(&pool->board->idle_seq);
-        row = claim_row(pool, epoch_out, &is_anybody);
-        if (is_anybody)
-            nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
-        if (row >= 0)
-            break;
-        *why_out = is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
-        if (wgw_deadline_left_us(seat->wait_by) == 0 ||
-            (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
-            break;
-        sleep_until_idle(pool, is_anybody ? seat->wait_by : nobody_by, seq);
-    }
+    *why_out = WGW_CLAIM_FULL;
+    if (is_queue_full(pool))
+        atomic_fetch_add(&pool->board->refused_count, 1);
+    else
+        row = wait_in_queue(seat, epoch_out, why_out);
     atomic_fetch_sub(&pool->board->waiting_count, 1);
     return row;
 }

@@ -418,10 +418,19 @@ static int refuse(relay_t *y, int http_status, const char *why)
     return http_status;
 }
 
+static int refuse_full(relay_t *y)
+{
+    return refuse(y, HTTP_SERVICE_UNAVAILABLE,
+                  apr_psprintf(y->r->pool, WGWNO(0058) "the queue of pool '%s' is full "
+                               "(listen-backlog); the client gets 503", y->pool->name));
+}
+
 static int refuse_claim(relay_t *y, wgw_claim_t why)
 {
     apr_pool_t *p = y->r->pool;
 
+    if (why == WGW_CLAIM_FULL)
+        return refuse_full(y);
     if (why == WGW_CLAIM_LATE)
         return refuse(y, HTTP_GATEWAY_TIME_OUT,
                       apr_psprintf(p, WGWNO(0055) "no thread of pool '%s' became idle in time "
@@ -485,9 +494,7 @@ int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
     ((wgw_request_t *)(uintptr_t)x->exchange.request)->queue_start = now_seconds();
     int status = wgw_upload_begin(&y.upload, x, pool);
     if (!status && !wgw_queue_enter(pool, x->r, &y.seat))
-        status = refuse(&y, HTTP_SERVICE_UNAVAILABLE,
-                        apr_psprintf(x->r->pool, WGWNO(0058) "the queue of pool '%s' is full "
-                                     "(listen-backlog); the client gets 503", pool->name));
+        status = refuse_full(&y);
     else if (!status) {
         set_client_timeout(&y, &before, true);
         status = find_and_serve(&y);

@@ -22,6 +22,10 @@ class Descriptors:
         self._slack = DESCRIPTOR_SLACK + kept_connections
         self._baseline: Dict[processes.Process, int] = {}
 
+    def forget(self) -> None:
+        """Begin anew after a test that has left connections to daemon processes to be kept."""
+        self._baseline.clear()
+
     def grown(self, members: set) -> List[str]:
         """Return a line for each process that has more descriptors than when first seen.
 
