@@ -352,6 +352,8 @@ static wgw_status_t copy_file(wgw_wrk_exchange_t *x, int fd, int64_t offset, int
     char *piece = malloc(PIECE);
     wgw_status_t status = piece ? WGW_OK : WGW_EFAILED;
 
+    if (!status && !size)
+        status = write_frame(x, NULL, 0, is_last);
     while (!status && size) {
         ssize_t len = pread(fd, piece, size < PIECE ? (size_t)size : PIECE, offset);
         if (len <= 0) { /* it has become shorter: what was promised cannot be kept */
@@ -374,7 +376,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 {
     wgw_wrk_exchange_t *x = of(exchange);
 
-    if (!x->conn) {
+    if (!x->conn || x->has_ended) {
         close(fd);
         return WGW_EFAILED;
     }
@@ -390,7 +392,7 @@ static void cut(wgw_exchange_t *exchange)
     char header[WGW_FRAME_HEADER_SIZE];
     spans_t s;
 
-    if (!x->conn)
+    if (!x->conn || x->has_ended)
         return;
     spans_init(&s, 2);
     add_head(x, &s);

@@ -21,8 +21,23 @@ static void check_phase(const wgw_phase_t *phase)
 {
     bool is_under_way = phase->in >= WGW_IN_HELD;
 
-    if (phase->in > WGW_IN_COMPLETE || phase->answer > WGW_ANSWER_BLOCKS ||
+    if (phase->in > WGW_IN_COMPLETE || phase->answer > WGW_ANSWER_ENDED ||
         is_under_way != (phase->answer != WGW_ANSWER_QUIET))
+        abort();
+}
+
+/* What ends a response without LAST leaves the request under way, until DONE; whatever else is the
+ * last frame makes room for the next request. */
+static void check_end(const wgw_phase_t *phase, const wgw_frame_t *frame)
+{
+    bool is_end = frame->type == WGW_FRAME_END || frame->type == WGW_FRAME_CUT;
+    bool is_last = is_end ? frame->flags & WGW_FRAME_LAST
+                          : frame->type == WGW_FRAME_DONE || frame->type == WGW_FRAME_STATUS ||
+                            frame->type == WGW_FRAME_REFUSED;
+
+    if (is_end && !is_last && phase->answer != WGW_ANSWER_ENDED)
+        abort();
+    if (is_last != (phase->in == WGW_IN_IDLE && frame->type != WGW_FRAME_OPEN))
         abort();
 }
 
@@ -35,6 +50,11 @@ static void take(wgw_phase_t *phase, const wgw_frame_t *frame, bool is_body_here
         abort();
     if (!is_allowed && (phase->in != before.in || phase->answer != before.answer))
         abort();
+    if (is_allowed && (before.answer == WGW_ANSWER_ENDED) >
+                      (frame->type == WGW_FRAME_LOG || frame->type == WGW_FRAME_DONE))
+        abort();
+    if (is_allowed)
+        check_end(phase, frame);
     if (is_allowed && frame->type == WGW_FRAME_REQUEST && is_body_here)
         wgw_phase_body_is_complete(phase);
     check_phase(phase);

@@ -1,6 +1,6 @@
 /* What a hostile daemon process says to httpd, received as src/server/relay.c receives it: the
  * events are the same however the bytes are split, they stay within the bytes, no more leaves than
- * Content-Length says, and nobody has to make more room than one small frame takes. */
+ * Content-Length says, nothing but a line for the log comes between a response and its last frame, and nobody has to make more room than one small frame takes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum { IS_HEAD_REQUEST = 1, WANTS_BODY = 2, SETTINGS = 3 /* bytes before what th
 typedef struct {
     wgw_buffer_t text;      /* of all events; adjacent blocks are one */
     int64_t body_bytes;     /* that may leave */
-    bool is_in_block, is_over;
+    bool is_in_block, has_ended, is_over;
 } trace_t;
 
 static void note(trace_t *t, const wgw_reply_event_t *e)
@@ -26,9 +26,9 @@ static void note(trace_t *t, const wgw_reply_event_t *e)
         return;
     }
     t->is_in_block = e->kind == WGW_REPLY_BLOCK;
-    int len = snprintf(line, sizeof line, "\n%d %d %lld %lld %d %d %s ", (int)e->kind, e->head.status,
+    int len = snprintf(line, sizeof line, "\n%d %d %lld %lld %d %d %d %s ", (int)e->kind, e->head.status,
                        (long long)e->offset, (long long)e->size, e->http_status, e->closes,
-                       e->wrong ? e->wrong : "");
+                       e->is_last, e->wrong ? e->wrong : "");
     wgw_buffer_append(&t->text, line, (size_t)len);
     wgw_buffer_append(&t->text, e->span.data, e->span.len);
     for (size_t i = 0; e->kind == WGW_REPLY_HEAD && i < e->head.field_count; i++) {
@@ -48,6 +48,11 @@ static void check(trace_t *t, const wgw_reply_t *reply, const wgw_reply_event_t 
     if (e->span.len && (e->span.data < data || e->span.data > data + len ||
                         e->span.len > (size_t)(data + len - e->span.data)))
         abort();
+    if (t->has_ended && e->kind != WGW_REPLY_LOG && e->kind != WGW_REPLY_DONE &&
+        e->kind != WGW_REPLY_BAD)
+        abort();
+    if (!t->has_ended && e->kind == WGW_REPLY_DONE)
+        abort();
     if (e->kind == WGW_REPLY_FILE && (e->size < 0 || e->offset < 0))
         abort();
     if (e->kind == WGW_REPLY_BLOCK)
@@ -61,8 +66,13 @@ static void check(trace_t *t, const wgw_reply_t *reply, const wgw_reply_event_t 
         abort();
     if (e->kind == WGW_REPLY_END && !reply->output.is_bodiless && most >= 0 && t->body_bytes != most)
         abort();
-    t->is_over = e->kind == WGW_REPLY_END || e->kind == WGW_REPLY_CUT || e->kind == WGW_REPLY_STATUS ||
+    bool is_end = e->kind == WGW_REPLY_END || e->kind == WGW_REPLY_CUT;
+    t->has_ended = t->has_ended || is_end;
+    t->is_over = (is_end && e->is_last) || e->kind == WGW_REPLY_DONE || e->kind == WGW_REPLY_STATUS ||
                  e->kind == WGW_REPLY_REFUSED || e->kind == WGW_REPLY_BAD;
+    bool is_idle = reply->phase->in == WGW_IN_IDLE && reply->phase->answer == WGW_ANSWER_QUIET;
+    if (e->kind != WGW_REPLY_BAD && t->is_over != is_idle)
+        abort();
 }
 
 /* As take_events() of relay.c. Returns: bytes used. */

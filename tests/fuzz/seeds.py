@@ -20,12 +20,17 @@ def head(status=200, fields=FIELDS):
 def frames():
     """Yield connections: for each frame a byte of settings and its header."""
     request = wire.frame(wire.REQUEST)
-    answers = ([wire.HEAD, wire.BLOCK, wire.FILE, wire.LOG, wire.END], [wire.STATUS], [wire.REFUSED],
-               [wire.LOG, wire.WANT_BODY, wire.BODY, wire.BODY_END, wire.HEAD, wire.CUT],
-               [wire.HEAD, wire.WANT_BODY, wire.BODY, wire.BODY_FAULT, wire.END])
+    end, cut = (wire.frame(kind, b"", wire.LAST) for kind in (wire.END, wire.CUT))
+    answers = ([wire.HEAD, wire.BLOCK, wire.FILE, wire.LOG, end], [wire.STATUS], [wire.REFUSED],
+               [wire.LOG, wire.WANT_BODY, wire.BODY, wire.BODY_END, wire.HEAD, cut],
+               [wire.HEAD, wire.WANT_BODY, wire.BODY, wire.BODY_FAULT, end],
+               [wire.HEAD, wire.BLOCK, wire.END, wire.LOG, wire.DONE],
+               [wire.WANT_BODY, wire.BODY, wire.HEAD, wire.CUT,
+                wire.frame(wire.DONE, b"", wire.CLOSES)])
     for settings in (b"\0", b"\1"):
         for answer in answers:
-            parts = [wire.frame(wire.OPEN), request, *map(wire.frame, answer), request]
+            parts = [wire.frame(wire.OPEN), request,
+                     *(wire.frame(one) if isinstance(one, int) else one for one in answer), request]
             yield b"".join(settings + part for part in parts)
 
 
@@ -44,14 +49,18 @@ def requests():
 def replies():
     """Yield what a daemon process says, after three bytes of settings."""
     block = wire.frame(wire.BLOCK, b"hello")
-    end = wire.frame(wire.END)
+    end = wire.frame(wire.END, b"", wire.LAST)
+    done = wire.frame(wire.END) + wire.frame(wire.LOG, b"\4late") + wire.frame(wire.DONE)
     file = wire.frame(wire.FILE, struct.pack("<QQ", 3, 5))
     log = wire.frame(wire.LOG, b"\4line")
     want = wire.frame(wire.WANT_BODY)
     for settings in range(4):
         for talk in (head() + block + end, log + want + head() + log + block + end,
                      head(304) + end, head(200, ()) + block + file + block + end,
-                     head() + file + end, head() + wire.frame(wire.CUT, b"", wire.CLOSES),
+                     head() + file + end, head() + wire.frame(wire.CUT, b"", wire.LAST | wire.CLOSES),
+                     head() + block + done, want + head() + wire.frame(wire.BLOCK, b"hel") + done,
+                     head(200, ()) + wire.frame(wire.CUT) + log
+                     + wire.frame(wire.DONE, b"", wire.CLOSES),
                      wire.frame(wire.STATUS, struct.pack("<H", 500)),
                      wire.frame(wire.REFUSED, b"", wire.CLOSES)):
             yield bytes([settings, 7, settings]) + talk

@@ -4,7 +4,7 @@
 
 /* Written from src/wire/PROTOCOL.md, not from the code: what each type may be, and when it may
  * come. Phases of the client's side are letters: - closed, i idle, h held, w wanted, c complete; of
- * the answer: q quiet, p pending, b blocks. A phase is two of them. */
+ * the answer: q quiet, p pending, b blocks, e ended. A phase is two of them. */
 static const struct {
     int number;
     size_t most;
@@ -20,16 +20,20 @@ static const struct {
     { 16, 1u << 20, 0, true, "hp>hb wp>wb cp>cb" },
     { 17, 1u << 30, 0, true, "hb>hb wb>wb cb>cb" },
     { 18, 16, 0, true, "hb>hb wb>wb cb>cb" },
-    { 19, 0, 1, true, "hb>iq wb>iq cb>iq" },
-    { 20, 0, 1, true, "hb>iq wb>iq cb>iq" },
+    { 19, 0, 1 | 4, true, "hb>he wb>we cb>ce" },
+    { 20, 0, 1 | 4, true, "hb>he wb>we cb>ce" },
     { 21, 2, 1, true, "hp>iq wp>iq cp>iq" },
-    { 22, (1u << 20) + 1, 0, true, "hp>hp hb>hb wp>wp wb>wb cp>cp cb>cb" },
+    { 22, (1u << 20) + 1, 0, true, "hp>hp hb>hb he>he wp>wp wb>wb we>we cp>cp cb>cb ce>ce" },
     { 23, 0, 0, true, "hp>wp hb>wb" },
     { 24, 0, 1, true, "hp>iq wp>iq cp>iq" },
+    { 25, 0, 1, true, "he>iq we>iq ce>iq" },
 };
 enum { KIND_COUNT = sizeof TYPES / sizeof *TYPES };
 
-static const char IN_LETTERS[] = "-ihwc", ANSWER_LETTERS[] = "qpb";
+/* The same for END and CUT with LAST, the only flag that makes a difference. */
+static const char ALLOWED_LAST[] = "hb>iq wb>iq cb>iq";
+
+static const char IN_LETTERS[] = "-ihwc", ANSWER_LETTERS[] = "qpbe";
 
 static int row_of(int number)
 {
@@ -142,11 +146,11 @@ static const char *transition_of(const char *allowed, char in, char answer)
     return NULL;
 }
 
-static void check_phase(int row, int in, int answer)
+static void check_phase(const char *allowed, int number, unsigned flags, int in, int answer)
 {
     wgw_phase_t phase = { (wgw_phase_in_t)in, (wgw_phase_answer_t)answer };
-    wgw_frame_t frame = { .type = (wgw_frame_type_t)TYPES[row].number };
-    const char *next = transition_of(TYPES[row].allowed, IN_LETTERS[in], ANSWER_LETTERS[answer]);
+    wgw_frame_t frame = { .type = (wgw_frame_type_t)number, .flags = flags };
+    const char *next = transition_of(allowed, IN_LETTERS[in], ANSWER_LETTERS[answer]);
 
     assert_int_equal(wgw_phase_allows(&phase, &frame), next != NULL);
     assert_int_equal(phase.in, in);
@@ -156,13 +160,16 @@ static void check_phase(int row, int in, int answer)
     assert_int_equal(ANSWER_LETTERS[phase.answer], next ? next[1] : ANSWER_LETTERS[answer]);
 }
 
+/* With each set of its flags. */
 static void every_type_in_every_phase(void **state)
 {
     (void)state;
     for (int row = 0; row < KIND_COUNT; row++)
-        for (int in = 0; in < 5; in++)
-            for (int answer = 0; answer < 3; answer++)
-                check_phase(row, in, answer);
+        for (unsigned flags = 0; flags < 8; flags++)
+            for (int at = 0; at < 5 * 4; at++)
+                if (!(flags & ~TYPES[row].flags))
+                    check_phase(flags & 4 ? ALLOWED_LAST : TYPES[row].allowed, TYPES[row].number,
+                                flags, at / 4, at % 4);
 }
 
 static void a_body_is_complete_only_where_it_was_held(void **state)

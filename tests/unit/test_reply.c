@@ -6,6 +6,8 @@
 #include "base/cursor.h"
 #include "exchange/reply.h"
 
+enum { LAST_CLOSES = WGW_FRAME_LAST | WGW_FRAME_CLOSES };
+
 /* What a daemon process says, as it is written down. */
 typedef struct {
     wgw_buffer_t bytes;
@@ -80,18 +82,18 @@ static void note_block(heard_t *h, wgw_span_t span)
 
 static void note_event(heard_t *h, const wgw_reply_event_t *e)
 {
-    const char *closes = e->closes ? " closes" : "";
+    const char *closes = e->closes ? " closes" : "", *last = e->is_last ? " last" : "";
 
-    h->is_over = e->kind == WGW_REPLY_END || e->kind == WGW_REPLY_CUT ||
-                 e->kind == WGW_REPLY_STATUS || e->kind == WGW_REPLY_REFUSED ||
-                 e->kind == WGW_REPLY_BAD;
+    h->is_over = e->is_last || e->kind == WGW_REPLY_DONE || e->kind == WGW_REPLY_STATUS ||
+                 e->kind == WGW_REPLY_REFUSED || e->kind == WGW_REPLY_BAD;
     switch (e->kind) {
     case WGW_REPLY_HEAD: note(h, "head %d;", e->head.status); break;
     case WGW_REPLY_BLOCK: note_block(h, e->span); break;
     case WGW_REPLY_FILE: note(h, "file %d %d;", (int)e->offset, (int)e->size); break;
-    case WGW_REPLY_END: note(h, "end%s;", closes); break;
-    case WGW_REPLY_CUT: note(h, "cut%s%s;", closes, e->wrong ? " wrong" : ""); break;
+    case WGW_REPLY_END: note(h, "end%s%s;", last, closes); break;
+    case WGW_REPLY_CUT: note(h, "cut%s%s%s;", last, closes, e->wrong ? " wrong" : ""); break;
     case WGW_REPLY_STATUS: note(h, "status %d%s;", e->http_status, closes); break;
+    case WGW_REPLY_DONE: note(h, "done%s;", closes); break;
     case WGW_REPLY_REFUSED: note(h, "refused%s;", closes); break;
     case WGW_REPLY_LOG: note(h, "log %d %.*s;", (int)e->level, (int)e->span.len, e->span.data); break;
     case WGW_REPLY_WANT_BODY: note(h, "want;"); break;
@@ -170,8 +172,8 @@ static void a_whole_response(void **state)
     say_block(&t, "");
     say(&t, WGW_FRAME_LOG, 0, "\3late", 5);
     say_block(&t, "def");
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "log 4 early;want;head 200;block abc;log 3 late;block def;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "log 4 early;want;head 200;block abc;log 3 late;block def;end last;");
 }
 
 static void one_without_a_length(void **state)
@@ -181,8 +183,8 @@ static void one_without_a_length(void **state)
     (void)state;
     say_head(&t, 200, NULL);
     say_block(&t, "abc");
-    say(&t, WGW_FRAME_END, WGW_FRAME_CLOSES, NULL, 0);
-    expect(&t, "head 200;block abc;end closes;");
+    say(&t, WGW_FRAME_END, LAST_CLOSES, NULL, 0);
+    expect(&t, "head 200;block abc;end last closes;");
 }
 
 static void the_daemon_wants_the_body_after_its_head(void **state)
@@ -193,8 +195,112 @@ static void the_daemon_wants_the_body_after_its_head(void **state)
     say_head(&t, 200, NULL);
     say(&t, WGW_FRAME_WANT_BODY, 0, NULL, 0);
     say_block(&t, "abc");
-    say(&t, WGW_FRAME_CUT, WGW_FRAME_CLOSES, NULL, 0);
-    expect(&t, "head 200;want;block abc;cut closes;");
+    say(&t, WGW_FRAME_CUT, LAST_CLOSES, NULL, 0);
+    expect(&t, "head 200;want;block abc;cut last closes;");
+}
+
+/* close() of the application may log after the response. */
+static void what_follows_an_end_that_is_not_last(void **state)
+{
+    talk_t t = { 0 };
+
+    (void)state;
+    say_head(&t, 200, "3");
+    say_block(&t, "abc");
+    say(&t, WGW_FRAME_END, 0, NULL, 0);
+    say(&t, WGW_FRAME_LOG, 0, "\6closing", 8);
+    say(&t, WGW_FRAME_LOG, 0, "\3closed", 7);
+    say(&t, WGW_FRAME_DONE, 0, NULL, 0);
+    expect(&t, "head 200;block abc;end;log 6 closing;log 3 closed;done;");
+}
+
+static void what_follows_a_cut_that_is_not_last(void **state)
+{
+    talk_t t = { .wants_body = true };
+
+    (void)state;
+    say_head(&t, 200, NULL);
+    say(&t, WGW_FRAME_WANT_BODY, 0, NULL, 0);
+    say(&t, WGW_FRAME_CUT, 0, NULL, 0);
+    say(&t, WGW_FRAME_DONE, WGW_FRAME_CLOSES, NULL, 0);
+    expect(&t, "head 200;want;cut;done closes;");
+}
+
+static void an_end_that_is_short_is_a_cut_and_not_last_either(void **state)
+{
+    talk_t t = { 0 };
+
+    (void)state;
+    say_head(&t, 200, "4");
+    say_block(&t, "abc");
+    say(&t, WGW_FRAME_END, 0, NULL, 0);
+    say(&t, WGW_FRAME_LOG, 0, "\4late", 5);
+    say(&t, WGW_FRAME_DONE, 0, NULL, 0);
+    expect(&t, "head 200;block abc;cut wrong;log 4 late;done;");
+}
+
+/* Whoever goes on listening after the last frame hears that what comes is no part of the request. */
+static void nothing_follows_the_last_frame(void **state)
+{
+    static const struct { wgw_frame_type_t type; unsigned flags; } LASTS[] = {
+        { WGW_FRAME_END, WGW_FRAME_LAST }, { WGW_FRAME_CUT, WGW_FRAME_LAST }, { WGW_FRAME_DONE, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof LASTS / sizeof *LASTS; i++) {
+        wgw_phase_t phase = { WGW_IN_COMPLETE, WGW_ANSWER_BLOCKS };
+        wgw_request_t request = { .is_bodiless = false };
+        wgw_reply_t reply = { 0 };
+        wgw_reply_event_t event;
+        talk_t t = { 0 };
+        wgw_reply_init(&reply, &phase, &request, 100);
+        if (LASTS[i].type == WGW_FRAME_DONE)
+            phase.answer = WGW_ANSWER_ENDED;
+        say(&t, LASTS[i].type, LASTS[i].flags, NULL, 0);
+        size_t first = t.bytes.len;
+        say(&t, WGW_FRAME_LOG, 0, "\4late", 5);
+        assert_int_equal(wgw_reply_next(&reply, t.bytes.data, t.bytes.len, &event), first);
+        assert_int_not_equal(event.kind, WGW_REPLY_BAD);
+        assert_int_equal(wgw_reply_next(&reply, t.bytes.data + first, t.bytes.len - first, &event), 0);
+        assert_int_equal(event.kind, WGW_REPLY_BAD);
+        assert_int_equal(phase.in, WGW_IN_IDLE);
+        wgw_buffer_deinit(&t.bytes);
+    }
+}
+
+static void done_without_an_end_is_bad(void **state)
+{
+    talk_t t = { 0 };
+
+    (void)state;
+    say(&t, WGW_FRAME_DONE, 0, NULL, 0);
+    expect(&t, "bad;");
+    t = (talk_t){ 0 };
+    say_head(&t, 200, NULL);
+    say_block(&t, "abc");
+    say(&t, WGW_FRAME_DONE, WGW_FRAME_CLOSES, NULL, 0);
+    expect(&t, "head 200;block abc;bad;");
+}
+
+/* The response is over: of what a daemon sends LOG and DONE alone are left. */
+static void only_log_and_done_follow_an_end(void **state)
+{
+    static const wgw_frame_type_t TYPES[] = {
+        WGW_FRAME_HEAD, WGW_FRAME_BLOCK, WGW_FRAME_FILE, WGW_FRAME_END, WGW_FRAME_CUT,
+        WGW_FRAME_STATUS, WGW_FRAME_WANT_BODY, WGW_FRAME_REFUSED, WGW_FRAME_BODY,
+    };
+    static const wgw_frame_type_t ENDS[] = { WGW_FRAME_END, WGW_FRAME_CUT };
+    char header[WGW_FRAME_HEADER_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof TYPES / sizeof *TYPES; i++) {
+        talk_t t = { .wants_body = true };
+        say_head(&t, 200, NULL);
+        say(&t, ENDS[i % 2], 0, NULL, 0);
+        wgw_frame_encode(header, TYPES[i / 2], 0, wgw_frame_most(TYPES[i / 2]));
+        wgw_buffer_append(&t.bytes, header, sizeof header);
+        expect(&t, i % 2 ? "head 200;cut;bad;" : "head 200;end;bad;");
+    }
 }
 
 static void a_length_that_is_too_small_cuts_the_surplus_off(void **state)
@@ -207,8 +313,8 @@ static void a_length_that_is_too_small_cuts_the_surplus_off(void **state)
     say_block(&t, "def");
     say_block(&t, "ghi");
     say_file(&t, 0, 10);
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 200;block abcd;file 0 0;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 200;block abcd;file 0 0;end last;");
 }
 
 static void a_length_that_is_too_large_is_a_cut(void **state)
@@ -218,8 +324,8 @@ static void a_length_that_is_too_large_is_a_cut(void **state)
     (void)state;
     say_head(&t, 200, "7");
     say_block(&t, "abcdef");
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 200;block abcdef;cut wrong;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 200;block abcdef;cut last wrong;");
 }
 
 static void a_file_counts_as_bytes(void **state)
@@ -230,8 +336,8 @@ static void a_file_counts_as_bytes(void **state)
     say_head(&t, 206, "103");
     say_block(&t, "abc");
     say_file(&t, 50, 100);
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 206;block abc;file 50 100;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 206;block abc;file 50 100;end last;");
 }
 
 static void a_file_without_end_is_bad(void **state)
@@ -258,14 +364,14 @@ static void the_answer_to_head_has_no_body(void **state)
 
     (void)state;
     say_head(&t, 200, "5");
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 200;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 200;end last;");
     t = (talk_t){ .is_head_request = true };
     say_head(&t, 200, "5");
     say_block(&t, "hello");
     say_file(&t, 0, 5);
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 200;block ;file 0 0;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 200;block ;file 0 0;end last;");
 }
 
 static void nor_has_a_304(void **state)
@@ -275,8 +381,8 @@ static void nor_has_a_304(void **state)
     (void)state;
     say_head(&t, 304, "5");
     say_block(&t, "hello");
-    say(&t, WGW_FRAME_END, 0, NULL, 0);
-    expect(&t, "head 304;block ;end;");
+    say(&t, WGW_FRAME_END, WGW_FRAME_LAST, NULL, 0);
+    expect(&t, "head 304;block ;end last;");
 }
 
 static void a_status_instead_of_a_response(void **state)
@@ -329,6 +435,7 @@ static void what_may_not_come_is_bad_at_once(void **state)
     static const wgw_frame_type_t TYPES[] = {
         WGW_FRAME_OPEN, WGW_FRAME_REQUEST, WGW_FRAME_BODY, WGW_FRAME_BODY_END, WGW_FRAME_BODY_FAULT,
         WGW_FRAME_BLOCK, WGW_FRAME_FILE, WGW_FRAME_END, WGW_FRAME_CUT, WGW_FRAME_WANT_BODY,
+        WGW_FRAME_DONE,
     };
     char header[WGW_FRAME_HEADER_SIZE];
 
@@ -390,6 +497,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_whole_response),
     cmocka_unit_test(one_without_a_length),
     cmocka_unit_test(the_daemon_wants_the_body_after_its_head),
+    cmocka_unit_test(what_follows_an_end_that_is_not_last),
+    cmocka_unit_test(what_follows_a_cut_that_is_not_last),
+    cmocka_unit_test(an_end_that_is_short_is_a_cut_and_not_last_either),
+    cmocka_unit_test(nothing_follows_the_last_frame),
+    cmocka_unit_test(done_without_an_end_is_bad),
+    cmocka_unit_test(only_log_and_done_follow_an_end),
     cmocka_unit_test(a_length_that_is_too_small_cuts_the_surplus_off),
     cmocka_unit_test(a_length_that_is_too_large_is_a_cut),
     cmocka_unit_test(a_file_counts_as_bytes),

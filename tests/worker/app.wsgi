@@ -36,6 +36,13 @@ class Closing:
         note(self.environ, "closing")
         if "CLOSE_GATE" in self.environ:
             wait_for(self.environ["CLOSE_GATE"])
+        if "CLOSE_LINE" in self.environ:
+            print(self.environ["CLOSE_LINE"], file=self.environ["wsgi.errors"])
+        if "CLOSE_READ" in self.environ:
+            try:
+                note(self.environ, "read %d" % len(self.environ["wsgi.input"].read()))
+            except Exception as error:
+                note(self.environ, type(error).__name__)
         note(self.environ, "closed")
 
 
@@ -99,6 +106,22 @@ def wait_after_body(environ, start):
 def slow_close(environ, start):
     start("200 OK", [])
     return Closing(environ, [b"done"])
+
+
+def close_after_three(environ, start):
+    """Read three bytes of the body and no more, and have a close()."""
+    data = environ["wsgi.input"].read(3)
+    start("200 OK", [])
+    return Closing(environ, [data])
+
+
+def cut_and_slow_close(environ, start):
+    """Fail after the first block."""
+    def run():
+        yield b"begun"
+        raise RuntimeError("on purpose")
+    start("200 OK", [])
+    return Closing(environ, run())
 
 
 def stuck(environ, start):

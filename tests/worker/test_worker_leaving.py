@@ -50,7 +50,7 @@ def test_requests_in_flight_finish_and_new_ones_are_refused(daemon, how):
             assert [one.type for one in late.answer()] == [wire.REFUSED]
         daemon.open_gate()
         frames = busy.answer()
-        assert frames[-1].type == wire.END and frames[-1].flags == wire.CLOSES
+        assert (frames[-1].type, frames[-1].flags) == (wire.END, wire.LAST | wire.CLOSES)
         assert daemon.exit_code() == 0, daemon.log()
     assert daemon.noted() == ["waiting"]
 

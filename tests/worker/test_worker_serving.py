@@ -1,6 +1,7 @@
 """A daemon process and a peer that keeps to src/wire/PROTOCOL.md."""
 import os
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def test_a_connection_is_kept(daemon):
             client.send(daemon.request("hello"))
             frames = client.answer()
             assert [one.type for one in frames] == [wire.HEAD, wire.BLOCK, wire.END]
-            assert frames[-1].flags == 0
+            assert frames[-1].flags == wire.LAST
 
 
 def test_a_body_of_several_reads_rides_with_its_request(daemon):
@@ -103,8 +104,7 @@ def test_a_line_is_echoed_before_the_next_is_sent(daemon):
                 assert client.receive().type == wire.HEAD
             assert client.receive().payload == line
         client.send(wire.frame(wire.BODY_END))
-        end = client.receive()
-        assert (end.type, end.flags) == (wire.END, 0)
+        assert [(one.type, one.flags) for one in client.answer()] == [(wire.END, 0), (wire.DONE, 0)]
         client.send(daemon.request("hello"))
         assert client.body() == b"hello"
 
@@ -121,7 +121,7 @@ def test_a_body_that_is_not_read_to_its_end_closes(daemon):
         assert client.receive().type == wire.WANT_BODY
         client.send(wire.frame(wire.BODY, b"abcdef"))
         frames = client.answer()
-        assert frames[-1].type == wire.END and frames[-1].flags == wire.CLOSES
+        assert (frames[-1].type, frames[-1].flags) == (wire.END, wire.LAST | wire.CLOSES)
         assert ended(client)
 
 
@@ -164,7 +164,14 @@ def test_an_exception_is_a_status(daemon):
 
 def test_an_exception_after_output_is_a_cut(daemon):
     with daemon.start("fail_later") as client:
-        assert client.answer()[-1].type == wire.CUT
+        assert ends(client.answer()) == [(wire.CUT, 0), (wire.DONE, 0)]
+        client.send(daemon.request("hello"))
+        assert client.body() == b"hello"
+
+
+def ends(frames):
+    """Return type and flags of what ends the response and of what ends the request."""
+    return [(one.type, one.flags) for one in frames if one.type in (wire.END, wire.CUT, wire.DONE)]
 
 
 def test_a_head_that_is_too_large_is_a_status(daemon):
@@ -179,28 +186,88 @@ def test_lines_of_other_threads_stay_within_their_request(daemon):
         for _ in range(30):
             client.send(daemon.request("late_log"))
             frames = client.answer()
-            assert frames[-1].type == wire.END
+            assert frames[-1].is_last()
         client.send(daemon.request("hello"))
         assert client.answer()[0].type == wire.HEAD
 
 
-def test_close_that_takes_long_holds_up_nobody(daemon):
+def test_close_that_takes_long_comes_after_the_response(daemon):
+    """END comes before close() has run, DONE after it; other connections are served meanwhile.
+
+    Nobody here counts threads as claimed, so that each request leaves one more idle.
+    """
+    eventually(lambda: daemon.row()["idle_count"] == 2, "both threads are idle")
     gate = daemon.folder / "close-gate"
     with daemon.start("slow_close", CLOSE_GATE=str(gate)) as client:
-        assert client.body() == b"done"
+        frames = client.response()
+        assert [one.type for one in frames] == [wire.HEAD, wire.BLOCK, wire.END]
+        assert frames[-1].flags == 0
         daemon.wait_noted("closing")
+        for _ in range(3):
+            assert daemon.ask("hello") == b"hello"
+        assert is_silent(client) and daemon.noted() == ["closing"]
+        assert daemon.row()["idle_count"] == 2 + 3
+        gate.touch()
+        assert [(one.type, one.flags) for one in client.answer()] == [(wire.DONE, 0)]
+        assert daemon.noted() == ["closing", "closed"]
+        assert daemon.row()["idle_count"] == 2 + 4
         client.send(daemon.request("hello"))
         assert client.body() == b"hello"
-        assert daemon.noted() == ["closing"]
-    gate.touch()
-    daemon.wait_noted("closing", "closed")
+
+
+def is_silent(client, timeout_s=0.2):
+    """Return whether nothing comes within that time."""
+    client.sock.settimeout(timeout_s)
+    try:
+        client.receive()
+        return False
+    except socket.timeout:
+        return True
+    finally:
+        client.sock.settimeout(20)
+
+
+@pytest.mark.parametrize("name, end", [("slow_close", wire.END), ("cut_and_slow_close", wire.CUT)])
+def test_a_line_of_close_comes_after_the_end(daemon, name, end):
+    gate = daemon.folder / "close-gate"
+    with daemon.start(name, CLOSE_GATE=str(gate), CLOSE_LINE="from close") as client:
+        frames = client.response()
+        assert (frames[-1].type, frames[-1].flags) == (end, 0)
+        gate.touch()
+        rest = client.answer()
+        assert [one.type for one in rest] == [wire.LOG, wire.DONE]
+        assert rest[0].payload[1:] == b"from close"
+    assert "from close" not in daemon.log()
+
+
+@pytest.mark.parametrize("body", [None, b"x" * 100])
+def test_after_the_response_no_body_is_wanted(daemon, body):
+    """close() reads a body that nobody had asked for: an error, and no frame of it."""
+    with daemon.start("slow_close", body=body, CLOSE_READ="1") as client:
+        assert [one.type for one in client.answer() if one.type != wire.LOG] == [
+            wire.HEAD, wire.BLOCK, wire.END, wire.DONE]
+        assert len(daemon.noted()) == 3 and "read" not in daemon.noted(), daemon.noted()
+        client.send(daemon.request("hello"))
+        assert client.body() == b"hello"
+
+
+def test_a_body_that_is_not_read_to_its_end_closes_with_done(daemon):
+    gate = daemon.folder / "close-gate"
+    with daemon.start("close_after_three", body=None, CLOSE_GATE=str(gate)) as client:
+        assert client.receive().type == wire.WANT_BODY
+        client.send(wire.frame(wire.BODY, b"abcdef"))
+        assert client.response()[-1].flags == 0
+        client.send(wire.frame(wire.BODY, b"on its way"))
+        gate.touch()
+        assert [(one.type, one.flags) for one in client.answer()] == [(wire.DONE, wire.CLOSES)]
+        assert ended(client)
 
 
 def file_frame(daemon, path, **variables):
     """Ask for a file; return its FILE frame, or None, and the bytes that came as blocks."""
     with daemon.start("file", FILE=str(path), **variables) as client:
         frames = client.answer()
-    assert frames[-1].type == wire.END
+    assert frames[-1].is_last() and wire.CUT not in [one.type for one in frames]
     files = [one for one in frames if one.type == wire.FILE]
     return (files[0] if files else None), b"".join(one.payload for one in frames
                                                    if one.type == wire.BLOCK)
@@ -222,7 +289,27 @@ def test_a_file_goes_as_a_descriptor(daemon, tmp_path):
 def test_a_file_at_its_end_is_empty(daemon, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
-    assert file_frame(daemon, path, OFFSET="10") == (None, b"")
+    one, copied = file_frame(daemon, path, OFFSET="10")
+    assert struct.unpack("<QQ", one.payload) == (10, 0) and copied == b""
+    assert os.path.samestat(os.fstat(one.fd), os.stat(path))
+    os.close(one.fd)
+
+
+def test_a_file_beyond_its_end_is_empty(daemon, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    assert file_frame(daemon, path, OFFSET="11") == (None, b"")
+
+
+def test_the_answer_to_head_brings_its_file(daemon, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with daemon.connect() as client:
+        client.send(daemon.request("file", bits=wire.BODILESS, FILE=str(path)))
+        frames = client.answer()
+    assert [one.type for one in frames] == [wire.HEAD, wire.FILE, wire.END, wire.DONE]
+    assert struct.unpack("<QQ", frames[1].payload) == (0, 0)
+    os.close(frames[1].fd)
 
 
 def test_a_file_that_httpd_must_not_read_is_copied(daemon):

@@ -22,8 +22,8 @@ BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", TOP))
 EXTENSION = BUILD / ".libs" / "_wsgigw.abi3.so"
 
 OPEN, REQUEST, BODY, BODY_END, BODY_FAULT = 1, 2, 3, 4, 5
-HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED = range(16, 25)
-CLOSES, HAS_FILE = 1, 2
+HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = range(16, 26)
+CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
 START, DRAIN, STOP, READY, LEAVING = 1, 2, 3, 16, 17
 KEY = "0123456789abcdef" * 4
@@ -59,6 +59,11 @@ class Frame(NamedTuple):
     payload: bytes
     fd: Optional[int] = None
 
+    def is_last(self) -> bool:
+        """Return whether the request is over with it."""
+        return (self.type in (STATUS, REFUSED, DONE)
+                or self.type in (END, CUT) and bool(self.flags & LAST))
+
 
 def frame(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
     """Encode a frame."""
@@ -87,6 +92,15 @@ def request_frame(script, variables=(), body: Optional[bytes] = b"", group: str 
     return frame(REQUEST, payload, flags)
 
 
+def check_order(frames: Sequence[Frame]) -> None:
+    """Check what follows the end of a response, and that nothing but the last frame closes."""
+    ends = [at for at, one in enumerate(frames) if one.type in (END, CUT)]
+    after = [one.type for one in frames[ends[0] + 1:]] if ends else []
+    assert len(ends) < 2 and set(after[:-1]) <= {LOG} and set(after[-1:]) <= {LOG, DONE}, frames
+    assert ends or DONE not in [one.type for one in frames], frames
+    assert not any(one.flags & CLOSES for one in frames[:-1]), frames
+
+
 class Client:
     """A connection of an httpd child."""
 
@@ -95,6 +109,7 @@ class Client:
         self.sock.connect(path)  # without a timeout: it waits for the queue of the listener
         self.sock.settimeout(20)
         self._data, self._fds = b"", []
+        self._before: List[Frame] = []  # of the answer, as far as response() has returned it
 
     def __enter__(self) -> "Client":
         return self
@@ -138,17 +153,29 @@ class Client:
     def answer(self) -> List[Frame]:
         """Return the frames up to the one that ends the request."""
         frames: List[Frame] = []
-        while not frames or frames[-1].type not in (END, CUT, STATUS, REFUSED):
+        while not frames or not frames[-1].is_last():
             one = self.receive()
             if one is None:
                 break
             frames.append(one)
+        check_order(self._before + frames)
+        self._before = []
+        return frames
+
+    def response(self) -> List[Frame]:
+        """Return the frames up to the one that ends the response; DONE may still have to come."""
+        frames: List[Frame] = []
+        while not frames or frames[-1].type not in (END, CUT, STATUS, REFUSED):
+            one = self.receive()
+            assert one is not None, frames
+            frames.append(one)
+        self._before = [] if frames[-1].is_last() else frames
         return frames
 
     def body(self) -> bytes:
         """Return the body of a whole answer."""
         frames = self.answer()
-        assert frames and frames[-1].type == END, frames
+        assert frames and frames[-1].is_last() and END in [one.type for one in frames], frames
         return b"".join(one.payload for one in frames if one.type == BLOCK)
 
 
