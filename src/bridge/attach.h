@@ -47,7 +47,7 @@ struct wgw_bridge_t {
     atomic_long active_count;        /* threads inside */
     atomic_bool is_draining;
     atomic_long thread_count;
-    pid_t pid;                       /* of the process that serves: a forked copy must not */
+    bool is_forked;                  /* this is a copy of the process that serves: it must not */
 };
 
 /* Enter: attach the calling thread to the interpreter of `group`, which is made if need be.

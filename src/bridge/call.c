@@ -15,7 +15,7 @@ wgw_call_t *wgw_call_current(void)
  * httpd's place, on httpd's sockets. Context: attached. */
 static void leave_if_forked(const wgw_call_t *call)
 {
-    if (getpid() == call->state->bridge->pid)
+    if (!call->state->bridge->is_forked)
         return;
     bool is_fault = PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_SystemExit);
 

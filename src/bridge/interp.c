@@ -173,6 +173,13 @@ wgw_interp_t *wgw_interp_find(wgw_bridge_t *bridge, const char *group, wgw_deadl
 
 /* --- beginning and end ---------------------------------------------------------------- */
 
+static wgw_bridge_t *serving; /* the one bridge of this process */
+
+static void note_fork(void)
+{
+    serving->is_forked = true;
+}
+
 wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
 {
     wgw_bridge_t *bridge = calloc(1, sizeof *bridge);
@@ -180,7 +187,8 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
     if (!bridge)
         return NULL;
     bridge->config = config;
-    bridge->pid = getpid();
+    serving = bridge;
+    pthread_atfork(NULL, NULL, note_fork);
     pthread_mutex_init(&bridge->making, NULL);
     pthread_mutex_init(&bridge->lock, NULL);
     pthread_cond_init(&bridge->idle, NULL);

@@ -169,7 +169,9 @@ static void fill(wgw_upload_t *up)
         return;
     }
     char *header = up->frames.data + up->frames.len;
-    up->fault = wgw_brigade_read_ready(up->x, header + WGW_FRAME_HEADER_SIZE, PIECE, &len);
+    for (size_t more = 1; more && len < PIECE && !up->fault; len += more)
+        up->fault = wgw_brigade_read_ready(up->x, header + WGW_FRAME_HEADER_SIZE + len, PIECE - len,
+                                           &more);
     if (len) {
         wgw_frame_encode(header, WGW_FRAME_BODY, 0, len);
         up->frames.len += WGW_FRAME_HEADER_SIZE + len;
