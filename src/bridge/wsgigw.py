@@ -185,8 +185,11 @@ def _wind_up(ends_anyway):
     import atexit
 
     threading._shutdown()
-    if ends_anyway or _thread._count() == 0:
+    if ends_anyway:
         return True  # ending it runs atexit
+    if _thread._count() == 0:
+        threading._shutdown = lambda: None  # 3.12 calls it again, where it asserts that it was not
+        return True
     atexit._run_exitfuncs()
     return False
 

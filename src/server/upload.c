@@ -104,10 +104,10 @@ int wgw_upload_begin(wgw_upload_t *up, wgw_brigade_t *x, const wgw_pool_t *pool)
     *up = (wgw_upload_t){ .x = x, .file = -1 };
     if (length == 0)
         up->is_whole = true;
-    else if (pool->spools_requests)
-        return spool(up);
     else if (length > 0 && length <= pool->request_buffer_bytes && !x->r->expecting_100)
         read_ahead(up, (size_t)length);
+    else if (pool->spools_requests)
+        return spool(up);
     return 0;
 }
 

@@ -333,6 +333,17 @@ except OSError as error:
     assert len(kit.inside(made, code, "/a")) == len(paths) + 1
 
 
+@ROOT_ONLY
+@pytest.mark.xfail(strict=True, reason="a daemon process is dumpable: another pool of the same user may "
+                   "ptrace it and read the key in its memory")
+def test_pools_of_one_user(make_server):
+    """Two pools without user= share httpd's, and should not be able to read each other."""
+    made = make_server(pools())
+    target = kit.pid_of(made, "/own")
+    found = kit.as_user(system.server_user(), lambda: attempts_on(target, []))
+    assert not {"ptrace", "mem", "environ", "board"} & set(succeeded(found))
+
+
 def knock(path, first, script):
     """Send frames to a daemon as an httpd child would; return the types that come back."""
     with wire.Client(path) as client:
