@@ -21,11 +21,12 @@ EXTENSION = BUILD / ".libs" / "_wsgigw.abi3.so"
 
 OPEN, REQUEST, BODY, BODY_END, BODY_FAULT = 1, 2, 3, 4, 5
 HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED = range(16, 25)
-CLOSES, HAS_FILE = 1, 2
+DONE = 25
+CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
 START, DRAIN, STOP, READY, LEAVING = 1, 2, 3, 16, 17
 KEY = "0123456789abcdef" * 4
-ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 64, 272, 64
+ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 56, 264, 64
 ENTRY_COUNT = 8
 EPOCH = 7
 
@@ -85,6 +86,11 @@ def request_frame(script, variables=(), body: Optional[bytes] = b"", group: str 
     return frame(REQUEST, payload, flags)
 
 
+def is_last(one: Frame) -> bool:
+    """Say whether a frame is the last of its request."""
+    return one.type in (STATUS, REFUSED, DONE) or (one.type in (END, CUT) and bool(one.flags & LAST))
+
+
 class Client:
     """A connection of an httpd child."""
 
@@ -135,7 +141,7 @@ class Client:
     def answer(self) -> List[Frame]:
         """Return the frames up to the one that ends the request."""
         frames: List[Frame] = []
-        while not frames or frames[-1].type not in (END, CUT, STATUS, REFUSED):
+        while not frames or not is_last(frames[-1]):
             one = self.receive()
             if one is None:
                 break
@@ -145,7 +151,7 @@ class Client:
     def body(self) -> bytes:
         """Return the body of a whole answer."""
         frames = self.answer()
-        assert frames and frames[-1].type == END, frames
+        assert any(one.type == END for one in frames), frames
         return b"".join(one.payload for one in frames if one.type == BLOCK)
 
 
