@@ -202,7 +202,7 @@ def test_file_that_shrinks(server, key, tls):
         while answer.read_some():
             answer.body = answer.body[-10:]
         assert not answer.complete
-    server.allow_log("WGW0049|AH")
+    server.allow_log("WGW0049|WGW0059|AH")
 
 
 def test_file_that_shrinks_over_http2(server, key):
@@ -213,7 +213,7 @@ def test_file_that_shrinks_over_http2(server, key):
         server.open_gate(key)
         size = len(curl.communicate(timeout=30)[0])
     assert curl.returncode != 0 and size < 64 << 20
-    server.allow_log("WGW0049|AH")
+    server.allow_log("WGW0049|WGW0059|AH")
 
 
 # --- log and scoreboard ---------------------------------------------------------------------
