@@ -67,11 +67,16 @@ static step_t fail(relay_t *y, int http_status)
     return STEP_OVER;
 }
 
-static step_t fail_bad(relay_t *y, const char *wrong)
+static void say_bad(const relay_t *y, const char *wrong)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0051) "a daemon process of pool '%s' sent what it may not: %s; the request "
                   "is ended", y->pool->name, wrong);
+}
+
+static step_t fail_bad(relay_t *y, const char *wrong)
+{
+    say_bad(y, wrong);
     return fail(y, HTTP_BAD_GATEWAY);
 }
 
@@ -200,9 +205,7 @@ static step_t take_cut(relay_t *y, const wgw_reply_event_t *event)
     step_t step = pass_on(y, false);
 
     if (event->wrong)
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
-                      WGWNO(0051) "a daemon process of pool '%s' sent what it may not: %s; the "
-                      "request is ended", y->pool->name, event->wrong);
+        say_bad(y, event->wrong);
     if (step == STEP_ON && !y->has_output) /* the head goes first */
         x->ops->write_body(x, NULL, 0, false);
     if (step == STEP_ON)

@@ -16,6 +16,10 @@ SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
     WSGIDaemonProcess single processes=1 threads=1
     WSGIScriptAlias /files {apps}/files.wsgi process-group=single application-group=%{GLOBAL}
+    WSGIScriptAlias /deflated {apps}/files.wsgi process-group=single application-group=%{GLOBAL}
+    <Location /deflated>
+        SetOutputFilter DEFLATE
+    </Location>
     Protocols h2c http/1.1
     <VirtualHost *:{tls_port}>
         ServerName localhost
@@ -24,7 +28,7 @@ SITE = Site("""
         SSLCertificateKeyFile {key}
         Protocols h2 http/1.1
     </VirtualHost>
-""", modules=("ssl", "http2"), tls=True)
+""", modules=("ssl", "http2", "filter", "deflate"), tls=True)
 GB, MB = 1 << 30, 1 << 20
 MARKS = {0: b"begin", 700 * MB: b"within", GB - 3: b"end"}
 LINES = b"".join(b"%015d\n" % number for number in range(2 * MB // 16))
@@ -166,6 +170,20 @@ def test_file_that_is_truncated_is_a_cut(server, tls):
     if tls:
         server.expect_log("WGW0059", "error")
     server.allow_log("WGW0049|WGW0059|AH")
+
+
+@pytest.mark.xfail(reason="DEFLATE takes the end of a shorter file for the end of the bucket, and "
+                   "ends its stream in order before the pool of the request is looked at")
+def test_truncated_file_through_deflate_is_a_cut(server):
+    path = server.work / "shrinking"
+    path.write_bytes(os.urandom(16 * MB))
+    server.allow_log("WGW0049|WGW0059|AH")
+    with server.connect() as connection:
+        connection.request("GET", "/deflated/file?name=shrinking", [("Accept-Encoding", "gzip")])
+        answer = connection.begin()
+        assert answer.read_some()
+        os.truncate(path, 1000)
+        assert not answer.read_all().complete
 
 
 def test_unlinked_temporary_file(server):
