@@ -14,7 +14,7 @@ MPMS = ("event", "worker")
 OPTIONS = "socket-timeout=2s connect-timeout=2s queue-timeout=2s env=WGW_WORK={work}"
 SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
-    WSGIDaemonProcess healthy
+    WSGIDaemonProcess healthy pass-env=LD_PRELOAD,ASAN_OPTIONS,UBSAN_OPTIONS,PYTHONMALLOC
     WSGIDaemonProcess hostile python={apps}/hostile_daemon.py """ + OPTIONS + """
     WSGIScriptAlias /healthy {apps}/environ.wsgi process-group=healthy application-group=%{GLOBAL}
     WSGIScriptAlias /hostile {apps}/environ.wsgi process-group=hostile application-group=%{GLOBAL}
