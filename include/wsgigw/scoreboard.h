@@ -39,7 +39,8 @@ typedef enum wgw_entry_state_t {
     WGW_ENTRY_FREE,
     WGW_ENTRY_WAITING, /* no daemon thread has been found yet */
     WGW_ENTRY_SENT,    /* claimed, and on its way to a daemon process */
-    WGW_ENTRY_BEGUN    /* the application may have been called: written by the daemon process */
+    WGW_ENTRY_BEGUN,   /* the application may have been called: written by the daemon process */
+    WGW_ENTRY_DONE     /* and is through with it: written by the daemon process */
 } wgw_entry_state_t;
 
 /* One request. An httpd child takes it by moving `state` from FREE, writes what follows, and

@@ -276,7 +276,7 @@ class ServerRoot:
         target = self.path / folder / file.name
         target.parent.mkdir(exist_ok=True)
         self._share(target.parent)
-        shutil.copyfile(file, target)
+        shutil.copy(file, target)
         self._share(target)
         return target
 

@@ -1,7 +1,7 @@
 """`make serve`: one WSGI application on real httpd, on loopback, in the foreground.
 
     serve.py --apxs APXS --loadmodule TEXT [--app FILE|package.module:callable]
-             [--mode embedded] [--port 8000]
+             [--mode daemon|embedded] [--port 8000]
 
 An empty value means the default. Exit code: 0 after Ctrl-C or SIGTERM, 1 when httpd
 ends by itself, 2 when something has to be put right first (the message says what).
@@ -31,7 +31,8 @@ from instance import (  # noqa: E402
 )
 
 CONF_D = Path(__file__).resolve().parents[2] / "conf.d"
-MODES = ("embedded",)
+MODES = ("daemon", "embedded")  # the first is the default
+DAEMON_THREADS = 5
 DEFAULT_PORT = 8000
 DEFAULT_CALLABLE = "application"
 IDENTIFIER = r"[^\W\d]\w*"
@@ -201,33 +202,45 @@ def hint_callable(path: Path, source: bytes, callable_name: str) -> None:
 
 @dataclass
 class AppPython:
-    """Which venv the embedded Python takes (None: its own installation) and its path."""
+    """Which venv runs the application (None: the installation of this Python) and its path."""
 
+    mode: str
     home: Path | None
     path: list[str]
 
     @classmethod
-    def find(cls) -> "AppPython":
+    def find(cls, mode: str) -> "AppPython":
         own_path = [p for p in sys.path if p and p != os.path.dirname(os.path.abspath(__file__))]
         if sys.prefix != sys.base_prefix:
-            return cls(Path(sys.prefix), own_path)
+            return cls(mode, Path(sys.prefix), own_path)
         active = os.environ.get("VIRTUAL_ENV")
         if not active:
-            return cls(None, own_path)
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        packages = Path(active, "lib", f"python{version}", "site-packages")
-        if not packages.is_dir():
+            return cls(mode, None, own_path)
+        # A daemon process is the environment's own interpreter, of whatever version.
+        version = "*" if mode == "daemon" else f"{sys.version_info.major}.{sys.version_info.minor}"
+        packages = sorted(map(str, Path(active).glob(f"lib/python{version}/site-packages")))
+        if not packages:
             say(f"note: the active virtual environment {active} is not of Python {version}, which "
-                "httpd embeds; it is not used.")
-            return cls(None, own_path)
-        return cls(Path(active), [str(packages), *own_path])
+                "httpd embeds; it is not used. MODE=daemon would use it.")
+            return cls(mode, None, own_path)
+        return cls(mode, Path(active), [*packages, *own_path])
+
+    def label(self) -> str:
+        """Its version, or where it is when it is another one than this."""
+        is_this = self.home is None or self.home == Path(sys.prefix)
+        return platform.python_version() if is_this else f"of {self.home}"
 
     def conf_lines(self, search: Path) -> str:
-        lines = f"WSGIPythonHome {conf_quote(self.home)}\n" if self.home else ""
         if ":" in str(search):
             say(f"note: {search} has a colon in its name, so it cannot be put on Python's path.")
-            return lines
-        return lines + f"WSGIPythonPath {conf_quote(search)}\n"
+        path = "" if ":" in str(search) else conf_quote(search)
+        home = conf_quote(self.home) if self.home else ""
+        if self.mode == "embedded":
+            return (f"WSGIPythonHome {home}\n" if home else "") + (f"WSGIPythonPath {path}\n" if path else "")
+        options = [f"threads={DAEMON_THREADS}", "display-name=%{GROUP}"]
+        options += [f"python-home={home}"] if home else []
+        options += [f"python-path={path}"] if path else []
+        return f"WSGIDaemonProcess serve {' '.join(options)}\nWSGIProcessGroup serve\n"
 
 
 # --- staging: started as root, serving as somebody else ----------------------
@@ -360,7 +373,7 @@ def parse_mode(text: str) -> str:
 def serve(options: argparse.Namespace) -> int:
     mode = parse_mode(options.mode)
     port = parse_port(options.port)
-    python = AppPython.find()
+    python = AppPython.find(mode)
     app = find_app(options.app, python)
     module = OwnModule.parse(options.loadmodule)
     httpd = Httpd.find(options.apxs)
@@ -375,7 +388,7 @@ def serve(options: argparse.Namespace) -> int:
         conf = write_conf(httpd, module, root, stage_app(app, root), python, mpm, port)
         banner = (
             f"{app.label} at http://127.0.0.1:{port}/\n"
-            f"({mode} mode, {mpm} MPM, {httpd.version()}, Python {platform.python_version()}"
+            f"({mode} mode, {mpm} MPM, {httpd.version()}, Python {python.label()}"
             f"{f', served as {user.name}' if user else ''})\n"
             f"error log {root.error_log}, shown below; requests in {root.error_log.with_name('access.log')}\n"
             "Ctrl-C stops it."
@@ -392,7 +405,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--apxs", default="", help="apxs of the httpd to use")
     parser.add_argument("--loadmodule", default="", help="the lines that make print-loadmodule prints")
     parser.add_argument("--app", default="", metavar="FILE|package.module:callable", help="default: conf.d/hello.wsgi")
-    parser.add_argument("--mode", default="", help="embedded")
+    parser.add_argument("--mode", default="", metavar="daemon|embedded",
+                        help="in processes of its own (default), or in httpd's children")
     parser.add_argument("--port", default="", help=f"default: {DEFAULT_PORT}")
     options = parser.parse_args(arguments)
     if "MAKELEVEL" in os.environ:

@@ -34,6 +34,12 @@ void wgw_output_set_head(wgw_output_t *out, int status, int64_t length)
     out->length_declared = length;
 }
 
+/* A hostile daemon process announces files of any size: a count stays at its limit. */
+static int64_t sum(int64_t count, size_t more)
+{
+    return more < (uint64_t)(INT64_MAX - count) ? count + (int64_t)more : INT64_MAX;
+}
+
 size_t wgw_output_admit(wgw_output_t *out, size_t len)
 {
     size_t admitted = out->is_bodiless ? 0 : len;
@@ -41,9 +47,9 @@ size_t wgw_output_admit(wgw_output_t *out, size_t len)
     if (!out->is_bodiless && out->length_declared >= 0 &&
         (uint64_t)len > (uint64_t)(out->length_declared - out->sent_count)) {
         admitted = (size_t)(out->length_declared - out->sent_count);
-        out->surplus_count += (int64_t)(len - admitted);
+        out->surplus_count = sum(out->surplus_count, len - admitted);
     }
-    out->sent_count += (int64_t)admitted;
+    out->sent_count = sum(out->sent_count, admitted);
     return admitted;
 }
 

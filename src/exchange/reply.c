@@ -134,26 +134,22 @@ static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const cha
     }
 }
 
-static bool is_from_daemon(wgw_frame_type_t type)
-{
-    return type >= WGW_FRAME_HEAD;
-}
-
 /* Returns: bytes used. */
 static size_t take_frame(wgw_reply_t *reply, const wgw_frame_t *frame, const char *data, size_t len,
                          wgw_reply_event_t *event)
 {
     bool is_block = frame->type == WGW_FRAME_BLOCK;
 
+    if (!wgw_frame_is_from_daemon(frame->type) || !wgw_phase_allows(reply->phase, frame)) {
+        set_bad(event, "a frame came that may not come now");
+        return 0;
+    }
     if (!is_block && len - WGW_FRAME_HEADER_SIZE < frame->len) {
         event->kind = WGW_REPLY_MORE;
         event->need = WGW_FRAME_HEADER_SIZE + frame->len;
         return 0;
     }
-    if (!is_from_daemon(frame->type) || !wgw_phase_take(reply->phase, frame)) {
-        set_bad(event, "a frame came that may not come now");
-        return 0;
-    }
+    wgw_phase_take(reply->phase, frame);
     if (is_block) {
         reply->block_left = frame->len;
         return WGW_FRAME_HEADER_SIZE;

@@ -57,7 +57,10 @@ int wgw_link_open(const wgw_pool_t *pool, unsigned row, uint32_t epoch, wgw_dead
                   wgw_link_t **link_out)
 {
     wgw_link_t *link = calloc(1, sizeof *link);
-    int sock = link ? make_socket(pool) : -1;
+
+    if (!link)
+        return ENOMEM;
+    int sock = make_socket(pool);
     int error = sock < 0 ? errno : connect_row(pool, row, deadline, sock);
 
     if (error) {

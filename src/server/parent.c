@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -47,6 +48,7 @@ typedef struct {
     server_rec *server;
     const apr_array_header_t *pools;
     const char *program;
+    const char *prefix;    /* of the sockets' paths, before httpd's pid */
     pid_t owner;           /* the parent: forked children must not run its cleanups */
     uint32_t number;
     int64_t keep_us;       /* for the generation before */
@@ -77,6 +79,14 @@ static apr_status_t drop_board(void *ctx)
     return APR_SUCCESS;
 }
 
+/* Again for each supervisor: a daemon process may have written anything here. */
+static void mark_board(const wgw_pool_t *pool)
+{
+    pool->board->magic = WGW_BOARD_MAGIC;
+    pool->board->row_count = pool->row_count;
+    pool->board->entry_count = pool->entry_count;
+}
+
 /* Sealed: a daemon process that could shrink it would be SIGBUS in httpd. */
 static bool make_board(apr_pool_t *p, wgw_pool_t *pool)
 {
@@ -93,9 +103,7 @@ static bool make_board(apr_pool_t *p, wgw_pool_t *pool)
     if (map == MAP_FAILED)
         return false;
     pool->board = map;
-    pool->board->magic = WGW_BOARD_MAGIC;
-    pool->board->row_count = pool->row_count;
-    pool->board->entry_count = pool->entry_count;
+    mark_board(pool);
     for (unsigned r = 0; r < pool->row_count; r++)
         atomic_store(&pool->board->rows[r].exit_status, -1);
     return true;
@@ -128,7 +136,7 @@ static unsigned count_httpd_threads(void)
 
 /* Entries for those that wait, those that Python works on, and those it is through with, whose
  * clients are slow. */
-static bool make_pool(generation_t *g, wgw_pool_t *pool, const char *prefix)
+static bool make_pool(generation_t *g, wgw_pool_t *pool)
 {
     unsigned threads = (unsigned)(pool->process_count * pool->thread_count);
 
@@ -136,7 +144,7 @@ static bool make_pool(generation_t *g, wgw_pool_t *pool, const char *prefix)
     pool->entry_count = threads + (unsigned)pool->listen_backlog + count_httpd_threads();
     if (pool->entry_count < LEAST_ENTRIES)
         pool->entry_count = LEAST_ENTRIES;
-    pool->socket_path = apr_psprintf(g->pconf, "%s.%ld.%u.%d", prefix, (long)getpid(), g->number,
+    pool->socket_path = apr_psprintf(g->pconf, "%s.%ld.%u.%d", g->prefix, (long)getpid(), g->number,
                                      pool->index);
     if (make_board(g->pconf, pool) && make_key(pool->key))
         return true;
@@ -146,10 +154,10 @@ static bool make_pool(generation_t *g, wgw_pool_t *pool, const char *prefix)
     return false;
 }
 
-static bool make_pools(generation_t *g, const char *prefix)
+static bool make_pools(generation_t *g)
 {
     for (int i = 0; i < g->pools->nelts; i++)
-        if (!make_pool(g, pool_at(g, i), prefix))
+        if (!make_pool(g, pool_at(g, i)))
             return false;
     return true;
 }
@@ -244,19 +252,19 @@ static bool start_supervisor(generation_t *g)
         return true;
     }
     ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(rc), g->server,
-                 WGWNO(0130) "%s cannot be started: no process of a WSGIDaemonProcess runs; install "
-                 "mod_wsgigw completely, or name it with WSGISupervisor", g->program);
+                 WGWNO(0130) "%s cannot be started: no process of a WSGIDaemonProcess runs; "
+                 "install mod_wsgigw completely, or name it with WSGISupervisor", g->program);
     return false;
 }
 
 /* Start it again with the generation as it is; the answer is read by the monitor hook. */
 static void resume(generation_t *g)
 {
-    g->is_due = false;
-    if (!g->retained->link.pid && !start_supervisor(g))
-        g->is_due = true;
-    else if (send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK)
-        g->is_due = true;
+    bool is_there = g->retained->link.pid || start_supervisor(g);
+
+    for (int i = 0; i < g->pools->nelts; i++)
+        mark_board(pool_at(g, i));
+    g->is_due = !is_there || send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK;
 }
 
 static void on_exit_of_supervisor(int reason, void *ctx, apr_wait_t status)
@@ -366,8 +374,8 @@ static void say_late(void)
     char when[APR_CTIME_LEN];
 
     apr_ctime(when, apr_time_now());
-    fprintf(stderr, "[%s] [wsgigw:warn] [pid %ld] " WGWNO(0136) "the daemon processes have not ended "
-            "within shutdown-timeout=; httpd ends before them\n", when, (long)getpid());
+    fprintf(stderr, "[%s] [wsgigw:warn] [pid %ld] " WGWNO(0136) "the daemon processes have not "
+            "ended within shutdown-timeout=; httpd ends before them\n", when, (long)getpid());
 }
 
 /* httpd's children are gone, also after a graceful stop: nothing is left that would be worth
@@ -391,6 +399,19 @@ static void stop_supervisor(const generation_t *g)
     wgw_parent_link_close(link);
 }
 
+/* A supervisor that was killed, and not started again before the end, has left its sockets. */
+static void remove_sockets(const generation_t *g)
+{
+    glob_t found;
+
+    if (glob(apr_psprintf(g->pconf, "%s.%ld.*.sock", g->prefix, (long)getpid()), GLOB_NOSORT, NULL,
+             &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
 static void close_pipe(generation_t *g)
 {
     for (int i = 0; i < 2; i++) {
@@ -407,8 +428,10 @@ static apr_status_t leave(void *ctx)
     current = NULL;
     if (getpid() != g->owner)
         return APR_SUCCESS;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING)
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING) {
         stop_supervisor(g);
+        remove_sockets(g);
+    }
     close_pipe(g);
     return APR_SUCCESS;
 }
@@ -442,12 +465,13 @@ static void note_timeouts(generation_t *g)
 }
 
 static generation_t *begin_generation(apr_pool_t *pconf, server_rec *server,
-                                      const apr_array_header_t *pools, const char *program)
+                                      const apr_array_header_t *pools, const char *program,
+                                      const char *prefix)
 {
     generation_t *g = apr_pcalloc(pconf, sizeof *g);
 
     *g = (generation_t){ .retained = retained_get(), .server = server, .pools = pools,
-                         .owner = getpid(), .pipe = { -1, -1 }, .pconf = pconf };
+                         .prefix = prefix, .owner = getpid(), .pipe = { -1, -1 }, .pconf = pconf };
     g->program = program ? program : WGW_LIBDIR "/wsgigw-supervisor";
     g->number = ++g->retained->generation;
     note_timeouts(g);
@@ -455,9 +479,9 @@ static generation_t *begin_generation(apr_pool_t *pconf, server_rec *server,
     return g;
 }
 
-static bool start_generation(generation_t *g, const char *prefix)
+static bool start_generation(generation_t *g)
 {
-    if (!make_pools(g, prefix))
+    if (!make_pools(g))
         return false;
     if (pipe2(g->pipe, O_CLOEXEC) != 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(errno), g->server,
@@ -477,11 +501,11 @@ static bool start_generation(generation_t *g, const char *prefix)
 int wgw_parent_start_pools(apr_pool_t *pconf, server_rec *main_server, apr_array_header_t *pools,
                            const char *program, const char *socket_prefix)
 {
-    generation_t *g = begin_generation(pconf, main_server, pools, program);
+    generation_t *g = begin_generation(pconf, main_server, pools, program, socket_prefix);
     bool is_first = !g->retained->has_started;
 
     current = g;
-    if (!start_generation(g, socket_prefix) && is_first)
+    if (!start_generation(g) && is_first)
         return HTTP_INTERNAL_SERVER_ERROR;
     g->retained->has_started = true;
     return OK;

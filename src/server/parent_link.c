@@ -107,8 +107,9 @@ static void set_descriptors(struct msghdr *m, char *ancillary, const int *fds, s
     memcpy(CMSG_DATA(c), fds, count * sizeof(int));
 }
 
-wgw_parent_link_status_t wgw_parent_link_send(const wgw_parent_link_t *link, const char *data, size_t len,
-                                       const int *fds, size_t fd_count, wgw_deadline_t deadline)
+wgw_parent_link_status_t wgw_parent_link_send(const wgw_parent_link_t *link, const char *data,
+                                              size_t len, const int *fds, size_t fd_count,
+                                              wgw_deadline_t deadline)
 {
     _Alignas(struct cmsghdr) char ancillary[CMSG_SPACE(FDS_MOST * sizeof(int))] = { 0 };
     struct iovec iov = { .iov_base = (char *)(uintptr_t)data, .iov_len = len };
@@ -144,8 +145,9 @@ static bool decode(const char *data, size_t len, wgw_answer_t *out)
            out->kind <= WGW_CONTROL_DRAINED;
 }
 
-wgw_parent_link_status_t wgw_parent_link_receive(const wgw_parent_link_t *link, wgw_answer_t *answer_out,
-                                          wgw_deadline_t deadline)
+wgw_parent_link_status_t wgw_parent_link_receive(const wgw_parent_link_t *link,
+                                                 wgw_answer_t *answer_out,
+                                                 wgw_deadline_t deadline)
 {
     char data[2048];
 

@@ -35,12 +35,14 @@ typedef enum wgw_parent_link_status_t {
 int wgw_parent_link_start(wgw_parent_link_t *link, const char *program);
 
 /* Send one message with descriptors, which stay the caller's. Blocks: until the deadline. */
-wgw_parent_link_status_t wgw_parent_link_send(const wgw_parent_link_t *link, const char *data, size_t len,
-                                       const int *fds, size_t fd_count, wgw_deadline_t deadline);
+wgw_parent_link_status_t wgw_parent_link_send(const wgw_parent_link_t *link, const char *data,
+                                              size_t len, const int *fds, size_t fd_count,
+                                              wgw_deadline_t deadline);
 
 /* Take the next answer. Blocks: until the deadline. */
-wgw_parent_link_status_t wgw_parent_link_receive(const wgw_parent_link_t *link, wgw_answer_t *answer_out,
-                                          wgw_deadline_t deadline);
+wgw_parent_link_status_t wgw_parent_link_receive(const wgw_parent_link_t *link,
+                                                 wgw_answer_t *answer_out,
+                                                 wgw_deadline_t deadline);
 
 /* Reap the process. Blocks: until the deadline. Returns: false when it has not ended. */
 bool wgw_parent_link_reap(wgw_parent_link_t *link, wgw_deadline_t deadline);

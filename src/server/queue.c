@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 typedef struct {
     pthread_mutex_t lock;
     wgw_link_t **kept; /* a stack for each row; under `lock` */
+    _Atomic bool *is_taken; /* by this child, for each entry: the board may lie */
 } links_t;
 
 static links_t *children_links; /* by wgw_pool_t.index */
@@ -46,6 +48,7 @@ void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools)
         const wgw_pool_t *pool = APR_ARRAY_IDX(pools, i, wgw_pool_t *);
         pthread_mutex_init(&children_links[i].lock, NULL);
         children_links[i].kept = apr_pcalloc(pchild, pool->row_count * sizeof(wgw_link_t *));
+        children_links[i].is_taken = apr_pcalloc(pchild, pool->entry_count * sizeof(_Atomic bool));
     }
 }
 
@@ -112,39 +115,81 @@ static void set_state(wgw_entry_t *entry, wgw_entry_state_t state)
     atomic_store(&entry->state, state);
 }
 
-bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out)
+/* Take what is FREE. Returns: false when it is another request's. */
+static bool take_free(wgw_entry_t *entry, _Atomic bool *is_taken)
 {
-    wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
-    unsigned first = (unsigned)(gettid() * 7) % pool->entry_count; /* apart from other threads */
-    int64_t wait_us = pool->queue_timeout_us ? pool->queue_timeout_us : pool->socket_timeout_us;
+    uint32_t state = WGW_ENTRY_FREE;
 
-    for (unsigned i = 0; i < pool->entry_count; i++) {
-        unsigned number = (first + i) % pool->entry_count;
-        wgw_entry_t *entry = &entries[number];
-        uint32_t expected = WGW_ENTRY_FREE;
-        if (atomic_load(&entry->state) != WGW_ENTRY_FREE ||
-            !atomic_compare_exchange_strong(&entry->state, &expected, WGW_ENTRY_WAITING))
-            continue;
-        atomic_store(&entry->client_pid, getpid());
-        atomic_store(&entry->since_us, wgw_now_us());
-        apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
-        apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
-        *seat_out = (wgw_seat_t){ .pool = pool, .entry = entry, .number = number,
-                                    .wait_by = wgw_deadline_in_us(wait_us) };
+    if (atomic_load(&entry->state) != WGW_ENTRY_FREE || atomic_exchange(is_taken, true))
+        return false;
+    if (atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_WAITING))
+        return true;
+    atomic_store(is_taken, false);
+    return false;
+}
+
+/* Take what the board says is this child's, but is not, as a daemon process has written it; or
+ * what a child that is dead has left, before the supervisor sees it. */
+static bool take_left(wgw_entry_t *entry, _Atomic bool *is_taken)
+{
+    int32_t pid = atomic_load(&entry->client_pid);
+    bool is_dead = pid > 0 && atomic_load(&entry->state) != WGW_ENTRY_BEGUN &&
+                   kill(pid, 0) != 0 && errno == ESRCH;
+
+    if ((pid != getpid() && !is_dead) || atomic_exchange(is_taken, true))
+        return false;
+    if (atomic_compare_exchange_strong(&entry->client_pid, &pid, getpid())) {
+        atomic_store(&entry->state, WGW_ENTRY_WAITING);
         return true;
     }
-    atomic_fetch_add(&pool->board->refused_count, 1);
+    atomic_store(is_taken, false);
     return false;
+}
+
+/* Returns: -1 the queue is full. */
+static int find_place(const wgw_pool_t *pool)
+{
+    wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
+    _Atomic bool *is_taken = links_of(pool)->is_taken;
+    unsigned first = (unsigned)(gettid() * 7) % pool->entry_count; /* apart from other threads */
+
+    for (unsigned i = 0; i < 2 * pool->entry_count; i++) {
+        unsigned at = (first + i) % pool->entry_count;
+        if (i < pool->entry_count ? take_free(&entries[at], &is_taken[at])
+                                  : take_left(&entries[at], &is_taken[at]))
+            return (int)at;
+    }
+    return -1;
+}
+
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out)
+{
+    int64_t wait_us = pool->queue_timeout_us ? pool->queue_timeout_us : pool->socket_timeout_us;
+    int number = find_place(pool);
+
+    if (number < 0) {
+        atomic_fetch_add(&pool->board->refused_count, 1);
+        return false;
+    }
+    wgw_entry_t *entry = &wgw_board_entries(pool->board, pool->row_count)[number];
+    atomic_store(&entry->client_pid, getpid());
+    atomic_store(&entry->since_us, wgw_now_us());
+    apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
+    apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
+    *seat_out = (wgw_seat_t){ .pool = pool, .entry = entry, .number = (unsigned)number,
+                              .wait_by = wgw_deadline_in_us(wait_us) };
+    return true;
 }
 
 void wgw_queue_leave(wgw_seat_t *seat)
 {
     atomic_store(&seat->entry->state, WGW_ENTRY_FREE);
+    atomic_store(&links_of(seat->pool)->is_taken[seat->number], false);
 }
 
 bool wgw_queue_has_begun(const wgw_seat_t *seat)
 {
-    return atomic_load(&seat->entry->state) == WGW_ENTRY_BEGUN;
+    return atomic_load(&seat->entry->state) >= WGW_ENTRY_BEGUN;
 }
 
 /* --- claiming ------------------------------------------------------------------------- */
@@ -257,10 +302,16 @@ static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t
     return row;
 }
 
-/* A thread was claimed, but there is no way to it. */
-static void give_back(const wgw_pool_t *pool, unsigned row)
+/* A process that has ended meanwhile has a count of its own, or none. */
+static void give_back(const wgw_pool_t *pool, unsigned row, uint32_t epoch)
 {
-    atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+    if (atomic_load(&row_of(pool, row)->epoch) == epoch)
+        atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+}
+
+void wgw_queue_give_back(const wgw_pool_t *pool, const wgw_link_t *link)
+{
+    give_back(pool, link->row, link->epoch);
 }
 
 wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
@@ -280,7 +331,7 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
     if (wgw_link_open(pool, (unsigned)row, epoch, wgw_deadline_in_us(pool->connect_timeout_us),
                       link_out) == 0)
         return WGW_CLAIMED;
-    give_back(pool, (unsigned)row);
+    give_back(pool, (unsigned)row, epoch);
     return WGW_CLAIM_NOBODY;
 }
 

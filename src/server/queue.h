@@ -40,6 +40,10 @@ bool wgw_queue_has_begun(const wgw_seat_t *seat);
 /* Give a connection back. Owns: link; it is kept for the next request when `is_usable`. */
 void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable);
 
+/* Return a claim that the process has not taken up: it closed the connection with the request
+ * unread. */
+void wgw_queue_give_back(const wgw_pool_t *pool, const wgw_link_t *link);
+
 /* Leave the queue. */
 void wgw_queue_leave(wgw_seat_t *seat);
 

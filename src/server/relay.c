@@ -67,7 +67,7 @@ static step_t fail(relay_t *y, int http_status)
     return STEP_OVER;
 }
 
-static void say_bad(const relay_t *y, const char *wrong)
+static void log_bad(const relay_t *y, const char *wrong)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0051) "a daemon process of pool '%s' sent what it may not: %s; the request "
@@ -76,7 +76,7 @@ static void say_bad(const relay_t *y, const char *wrong)
 
 static step_t fail_bad(relay_t *y, const char *wrong)
 {
-    say_bad(y, wrong);
+    log_bad(y, wrong);
     return fail(y, HTTP_BAD_GATEWAY);
 }
 
@@ -98,8 +98,10 @@ static step_t lose(relay_t *y)
 {
     if (y->has_ended)
         return STEP_OVER; /* nobody but the supervisor, which logs it, has to care */
-    if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload))
+    if (!y->has_head && !wgw_queue_has_begun(&y->seat) && !wgw_upload_has_begun(&y->upload)) {
+        wgw_queue_give_back(y->pool, y->link);
         return STEP_AGAIN;
+    }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
                   WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s",
                   y->pool->name, how_ended(y),
@@ -205,7 +207,7 @@ static step_t take_cut(relay_t *y, const wgw_reply_event_t *event)
     step_t step = pass_on(y, false);
 
     if (event->wrong)
-        say_bad(y, event->wrong);
+        log_bad(y, event->wrong);
     if (step == STEP_ON && !y->has_output) /* the head goes first */
         x->ops->write_body(x, NULL, 0, false);
     if (step == STEP_ON)

@@ -25,16 +25,16 @@ static wgw_status_t read_some(wgw_upload_t *up, char *buf, size_t size, size_t *
 }
 
 /* Read a small body whole, so that it rides with the head and no daemon thread waits for it. What
- * fails now is told when the application reads, as it is in embedded mode. */
+ * fails now is told when the application reads, as it is in embedded mode. A filter may make it
+ * longer than its Content-Length: then the rest is streamed. */
 static void read_ahead(wgw_upload_t *up, size_t length)
 {
     size_t len = 1;
 
-    while (!up->fault && len && wgw_buffer_reserve(&up->ahead, length + 1 - up->ahead.len)) {
+    while (!up->fault && len && up->ahead.len <= length &&
+           wgw_buffer_reserve(&up->ahead, length + 1 - up->ahead.len)) {
         up->fault = read_some(up, up->ahead.data + up->ahead.len, length + 1 - up->ahead.len, &len);
         up->ahead.len += up->fault ? 0 : len;
-        if (up->ahead.len > length)
-            up->fault = WGW_EPROTO; /* a filter has made it longer than was said */
     }
     up->is_whole = !up->fault && !len;
 }

@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { QUIET_SWEEPS = 3 };
@@ -46,7 +50,7 @@ const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_coun
     const char *wrong = check_memory(fd, size);
 
     *board = (wgw_sup_board_t){ .fd = fd, .row_count = row_count, .entry_count = entry_count,
-                                .last_epoch = first_epoch() };
+                                .last_epoch = first_epoch(), .parent = getppid() };
     if (wrong)
         return wrong;
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -99,6 +103,13 @@ void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t r)
     atomic_store(&board->map->rows[r].epoch, 0);
 }
 
+/* Let those who wait for an idle thread look again. */
+static void wake_waiters(wgw_sup_board_t *board)
+{
+    atomic_fetch_add(&board->map->idle_seq, 1);
+    syscall(SYS_futex, &board->map->idle_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 /* The status first: who sees the epoch gone, or finds it in exit_epoch, may read the status. */
 void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t r, uint32_t epoch, int status)
 {
@@ -109,6 +120,7 @@ void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t r, uint32_t epoch, int s
     atomic_store(&row->epoch, 0);
     atomic_store(&row->idle_count, 0);
     atomic_store(&row->pid, 0);
+    wake_waiters(board);
 }
 
 /* --- requests ------------------------------------------------------------------------- */
@@ -139,28 +151,66 @@ bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32
     return false;
 }
 
-/* Only a question: a pid out of the scoreboard is never sent a signal. */
-static bool is_dead(int32_t pid)
+/* Returns: 0 when it cannot be told. */
+static pid_t parent_of(pid_t pid)
 {
-    return pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH);
+    char path[32], text[512];
+    int parent = 0;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    const char *behind_name = strrchr(text, ')');
+    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : 0;
 }
 
-static bool is_abandoned(wgw_entry_t *entry, uint32_t state, const uint32_t *epochs,
-                         uint32_t row_count, int64_t now_us)
+/* Only a question: a pid out of the scoreboard is never sent a signal. A pid that is not one of
+ * httpd's was written by a daemon process. */
+static bool is_dead(const wgw_sup_board_t *board, int32_t pid)
+{
+    if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
+        return true;
+    pid_t parent = pid == board->parent ? 0 : parent_of(pid);
+    return parent && parent != board->parent;
+}
+
+static bool is_abandoned(const wgw_sup_board_t *board, wgw_entry_t *entry, uint32_t state,
+                         const uint32_t *epochs, int64_t now_us)
 {
     uint32_t row = atomic_load(&entry->row), epoch = atomic_load(&entry->epoch);
 
-    if (!is_dead(atomic_load(&entry->client_pid)))
+    if (!is_dead(board, atomic_load(&entry->client_pid)))
         return false;
     if (state != WGW_ENTRY_BEGUN)
         return true;
-    return row >= row_count || epoch == 0 || epochs[row] != epoch ||
+    return row >= board->row_count || epoch == 0 || epochs[row] != epoch ||
            now_us - ABANDONED_US > atomic_load(&entry->since_us);
+}
+
+/* A child that died while it waited leaves the count too high for ever, and a daemon process
+ * may write any. Returns: true while the count is wrong. */
+static bool right_waiting_count(wgw_sup_board_t *board, uint32_t wait_count)
+{
+    int32_t count = atomic_load(&board->map->waiting_count);
+
+    if (wait_count || count == 0 || count != board->waiting_count)
+        board->quiet_waits = 0;
+    board->waiting_count = count;
+    if (wait_count || count == 0)
+        return false;
+    if (++board->quiet_waits < QUIET_SWEEPS)
+        return true;
+    board->quiet_waits = 0;
+    return !atomic_compare_exchange_strong(&board->map->waiting_count, &count, 0);
 }
 
 /* Returns: true when an entry is in use. */
 static bool sweep_entries(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)
 {
+    uint32_t wait_count = 0;
     wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
     bool is_used = false;
 
@@ -169,15 +219,16 @@ static bool sweep_entries(wgw_sup_board_t *board, const uint32_t *epochs, int64_
         uint32_t state = atomic_load(&entry->state), row = atomic_load(&entry->row);
         if (state == WGW_ENTRY_FREE)
             continue;
-        if (is_abandoned(entry, state, epochs, board->row_count, now_us)) {
+        if (is_abandoned(board, entry, state, epochs, now_us)) {
             atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_FREE);
             continue;
         }
         is_used = true;
+        wait_count += state == WGW_ENTRY_WAITING;
         if (state != WGW_ENTRY_WAITING && row < board->row_count)
             board->use_counts[row]++;
     }
-    return is_used;
+    return right_waiting_count(board, wait_count) || is_used;
 }
 
 /* A child that died between claiming a thread and sending to it leaves a count too low for
@@ -195,7 +246,10 @@ static bool right_idle_count(wgw_sup_board_t *board, uint32_t r)
     if (++board->quiet_counts[r] < QUIET_SWEEPS)
         return true;
     board->quiet_counts[r] = 0;
-    return !atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count);
+    if (!atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count))
+        return true;
+    wake_waiters(board);
+    return false;
 }
 
 bool wgw_sup_board_sweep(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)

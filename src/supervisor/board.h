@@ -15,8 +15,11 @@ typedef struct wgw_sup_board_t {
     wgw_board_t *map;
     uint32_t row_count, entry_count; /* of the configuration */
     uint32_t last_epoch;
+    pid_t parent;          /* of httpd's children */
     uint8_t *quiet_counts; /* of each row: sweeps without an entry that refers to it */
     uint32_t *use_counts;  /* of each row: room for one sweep */
+    int32_t waiting_count; /* the map's, when no entry waited; quiet_waits sweeps ago */
+    uint8_t quiet_waits;
 } wgw_sup_board_t;
 
 /* Map the scoreboard, and say in it that no row has a process.

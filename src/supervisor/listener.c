@@ -3,6 +3,7 @@
 #include "supervisor/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,11 +51,34 @@ static bool bind_private(const wgw_listener_t *l)
     return rc == 0;
 }
 
+/* Through a descriptor of the file itself: whoever may write to the folder could put another file
+ * in its place between bind() and chown(). Returns: false with errno. */
+static bool give_to_owner(wgw_listener_t *l, uint32_t uid)
+{
+    struct stat st;
+    int fd = open(l->address.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    bool is_given = fd >= 0 && fstat(fd, &st) == 0;
+
+    if (is_given && !S_ISSOCK(st.st_mode)) {
+        errno = EEXIST;
+        is_given = false;
+    }
+    if (is_given) {
+        l->device = st.st_dev;
+        l->inode = st.st_ino;
+        is_given = uid == WGW_SPEC_NONE || uid == st.st_uid ||
+                   fchownat(fd, "", uid, (gid_t)-1, AT_EMPTY_PATH) == 0;
+    }
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return is_given;
+}
+
 bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint32_t row, char *why,
                            size_t why_size)
 {
-    struct stat st;
-
     *l = (wgw_listener_t){ .fd = -1 };
     if (!set_address(l, spec, row, why, why_size))
         return false;
@@ -68,12 +92,7 @@ bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint3
     set_buffer(l->fd, SO_RCVBUF, spec->receive_buffer_bytes);
     if (!bind_private(l))
         return fail(l, "bind()", why, why_size);
-    if (lstat(path, &st) != 0)
-        return fail(l, "stat()", why, why_size);
-    l->device = st.st_dev;
-    l->inode = st.st_ino;
-    if (spec->socket_uid != WGW_SPEC_NONE && spec->socket_uid != st.st_uid &&
-        lchown(path, spec->socket_uid, (gid_t)-1) != 0)
+    if (!give_to_owner(l, spec->socket_uid))
         return fail(l, "chown()", why, why_size);
     if (listen(l->fd, spec->listen_backlog ? (int)spec->listen_backlog : 1) != 0)
         return fail(l, "listen()", why, why_size);

@@ -22,6 +22,14 @@ bool wgw_sup_loop_add(const wgw_loop_t *loop, wgw_watch_t *watch, uint32_t event
     return false;
 }
 
+void wgw_sup_loop_change(const wgw_loop_t *loop, wgw_watch_t *watch, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.ptr = watch };
+
+    if (watch->fd >= 0)
+        epoll_ctl(loop->fd, EPOLL_CTL_MOD, watch->fd, &event);
+}
+
 void wgw_sup_loop_remove(const wgw_loop_t *loop, wgw_watch_t *watch)
 {
     if (watch->fd >= 0)

@@ -27,6 +27,9 @@ bool wgw_sup_loop_init(wgw_loop_t *loop);
 /* Watch `watch->fd`, which the caller owns. Returns: false when the system has no room for it. */
 bool wgw_sup_loop_add(const wgw_loop_t *loop, wgw_watch_t *watch, uint32_t events);
 
+/* Watch for other events. */
+void wgw_sup_loop_change(const wgw_loop_t *loop, wgw_watch_t *watch, uint32_t events);
+
 /* Stop watching, and close the descriptor. Nothing happens when it is not watched. */
 void wgw_sup_loop_close(const wgw_loop_t *loop, wgw_watch_t *watch);
 

@@ -17,6 +17,7 @@
 #include "supervisor/logfile.h"
 #include "supervisor/loop.h"
 #include "supervisor/message.h"
+#include "supervisor/spawn.h"
 
 /* After the parent's death, or SIGTERM: all is over within 8 s. */
 #define ORPHAN_GRACEFUL_US INT64_C(3000000)
@@ -29,6 +30,7 @@ typedef struct {
     wgw_logfile_t logfile;          /* our own standard error */
     wgw_watch_t parent, messages, signals;
     bool is_ending;                 /* told to stop, or alone */
+    bool has_warned;                /* of a foreign message: once is enough */
     bool has_failed;                /* a message of this description was refused; COMMIT says why */
     char why[768];
 } supervisor_t;
@@ -132,8 +134,10 @@ static void on_channel(void *ctx, uint32_t index, uint32_t events)
         wgw_sup_received_close(&received);
         break;
     case WGW_RECEIVE_FOREIGN:
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0117) "a message on the channel of httpd's parent was "
-                "dropped: it is too long, or another process has sent it");
+        if (!s->has_warned)
+            wgw_log(&sink, WGW_LOG_WARN, WGWNO(0117) "a message on the channel of httpd's parent "
+                    "was dropped: it is too long, or another process has sent it");
+        s->has_warned = true;
         break;
     case WGW_RECEIVE_END: /* the parent lives as long as its pidfd says */
         wgw_sup_loop_remove(&s->loop, &s->messages);
@@ -157,8 +161,9 @@ static void on_parent(void *ctx, uint32_t index, uint32_t events)
     (void)index, (void)events;
     wgw_sup_loop_close(&s->loop, &s->parent);
     if (!s->is_ending)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0116) "httpd's parent process is gone without saying so: all "
-                "daemon processes end");
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0116) "httpd's parent process is gone without saying so: all daemon "
+                "processes end");
     end_soon(s);
 }
 
@@ -222,6 +227,9 @@ static const char *start(supervisor_t *s)
     if (!prepare_descriptors())
         return "/dev/null cannot be opened";
     setsid();
+    if (chdir("/") != 0)
+        return "chdir() to /";
+    wgw_sup_spawn_init();
     prepare_signals(s);
     if ((wrong = wgw_sup_channel_open(&s->channel, WGW_FD_PARENT)) || (wrong = watch_parent(s)))
         return wrong;

@@ -21,7 +21,8 @@
 #include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
-#define CALM_SWEEP_US (10 * SECOND_US) /* between looks at a scoreboard that nobody uses */
+#define PAUSE_US (SECOND_US / 10)      /* between reads of a pool that floods its log */
+#define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
 enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
 
 /* A log pipe; it outlives the process while a child of that one holds it. */
@@ -31,6 +32,7 @@ typedef struct source_t {
     wgw_watch_t watch;
     wgw_logpipe_t pipe;
     bool is_orphan;
+    bool is_paused;
 } source_t;
 
 typedef struct {
@@ -39,7 +41,7 @@ typedef struct {
     bool is_shut;           /* the listener must be bound anew */
     pid_t pid;              /* 0 none */
     uint32_t epoch;
-    bool was_ready;
+    bool was_ready, has_left; /* it has said so, which it may once */
     wgw_watch_t exit, control;
     source_t *source;
 } process_t;
@@ -55,6 +57,7 @@ struct wgw_sup_pool_t {
     process_t *rows;        /* spec.row_count */
     uint32_t *epochs;       /* of each row: room for one sweep */
     source_t *sources;
+    int64_t resume_us;      /* when paused sources are read again; 0: there is none */
     int64_t wake_us;        /* the step function's */
     int64_t sweep_us;       /* when to look at the scoreboard next */
     int64_t said_us;        /* when lost log lines were last said */
@@ -80,12 +83,13 @@ static wgw_log_sink_t sink_of(wgw_sup_pool_t *pool)
 
 static void drop_source(wgw_sup_pool_t *pool, source_t *source)
 {
-    for (source_t **at = &pool->sources; *at; at = &(*at)->next)
-        if (*at == source) {
-            *at = source->next;
-            break;
-        }
-    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+    source_t **at = &pool->sources;
+
+    while (*at && *at != source)
+        at = &(*at)->next;
+    if (*at)
+        *at = source->next;
+    for (uint32_t r = 0; pool->rows && r < pool->spec.row_count; r++)
         if (pool->rows[r].source == source)
             pool->rows[r].source = NULL;
     wgw_sup_loop_close(pool->loop, &source->watch);
@@ -103,10 +107,27 @@ static bool read_source(source_t *source)
 static void on_log(void *ctx, uint32_t index, uint32_t events)
 {
     source_t *source = ctx;
+    wgw_sup_pool_t *pool = source->pool;
+    uint32_t dropped_count = pool->rate.dropped_count;
 
     (void)index, (void)events;
-    if (!read_source(source))
-        drop_source(source->pool, source);
+    if (!read_source(source)) {
+        drop_source(pool, source);
+    } else if (pool->rate.dropped_count != dropped_count) {
+        wgw_sup_loop_change(pool->loop, &source->watch, 0);
+        source->is_paused = true;
+        pool->resume_us = wgw_now_us() + PAUSE_US;
+    }
+}
+
+static void resume_sources(wgw_sup_pool_t *pool)
+{
+    pool->resume_us = 0;
+    for (source_t *source = pool->sources; source; source = source->next)
+        if (source->is_paused) {
+            source->is_paused = false;
+            wgw_sup_loop_change(pool->loop, &source->watch, EPOLLIN);
+        }
 }
 
 /* Owns: fd. Returns: NULL when memory is short; its lines are lost then, but not its life. */
@@ -163,11 +184,13 @@ static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
     pool->said_us = now_us;
     pool->rate.dropped_count = pool->logfile.lost_count = 0;
     if (dropped)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0115) "pool '%s' writes too much to its log: %u lines were "
-                "dropped", pool->spec.name, dropped);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0115) "pool '%s' writes too much to its log: %u lines were dropped",
+                pool->spec.name, dropped);
     if (lost)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0119) "%u log lines of pool '%s' were lost: the error log "
-                "did not take them", lost, pool->spec.name);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0119) "%u log lines of pool '%s' were lost: the error log did not take them",
+                lost, pool->spec.name);
 }
 
 /* --- listeners ------------------------------------------------------------------------ */
@@ -182,8 +205,9 @@ static void on_listener(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_loop_remove(pool->loop, &row->hup);
     row->is_shut = true;
     wgw_sup_board_hide(&pool->board, r);
-    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0114) "process %ld of pool '%s' has shut its listening socket down: "
-            "both are replaced", (long)row->pid, pool->spec.name);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0114) "process %ld of pool '%s' has shut its listening socket down: both are "
+            "replaced", (long)row->pid, pool->spec.name);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
 }
 
@@ -211,11 +235,38 @@ static bool open_listener(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t wh
 
 /* --- processes ------------------------------------------------------------------------ */
 
+static void on_ready(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+
+    pool->rows[r].was_ready = true;
+    wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready",
+            (long)pool->rows[r].pid, pool->spec.name);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
+}
+
+static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
+{
+    pool->rows[r].has_left = true;
+    wgw_sup_board_hide(&pool->board, r);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
+}
+
+static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_log_sink_t sink = sink_of(pool);
+
+    wgw_sup_loop_close(pool->loop, &pool->rows[r].control);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0113) "process %ld of pool '%s' has sent what it must not: it is killed",
+            (long)pool->rows[r].pid, pool->spec.name);
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
+}
+
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
     process_t *row = &pool->rows[r];
-    wgw_log_sink_t sink = sink_of(pool);
     wgw_worker_message_t message;
     char data[64];
     ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
@@ -227,22 +278,14 @@ static void on_control(void *ctx, uint32_t r, uint32_t events)
         wgw_sup_loop_close(pool->loop, &row->control);
         return;
     }
-    if ((size_t)n > sizeof data || !wgw_sup_worker_message_decode(data, (size_t)n, &message)) {
-        wgw_sup_loop_close(pool->loop, &row->control);
-        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0113) "process %ld of pool '%s' has sent what is no message: "
-                "it is killed", (long)row->pid, pool->spec.name);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
-        return;
-    }
-    if (message.kind == WGW_EXEC_READY) {
-        row->was_ready = true;
-        wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready", (long)row->pid,
-                pool->spec.name);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
-    } else {
-        wgw_sup_board_hide(&pool->board, r);
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
-    }
+    bool is_message = (size_t)n <= sizeof data &&
+                      wgw_sup_worker_message_decode(data, (size_t)n, &message);
+    if (is_message && message.kind == WGW_EXEC_READY && !row->was_ready)
+        on_ready(pool, r);
+    else if (is_message && message.kind == WGW_EXEC_LEAVING && !row->has_left)
+        on_leaving(pool, r);
+    else
+        on_garbage(pool, r);
 }
 
 static bool is_told(wgw_row_phase_t phase)
@@ -256,7 +299,8 @@ static void say_wait(wgw_sup_pool_t *pool, uint32_t r)
     wgw_log_sink_t sink = sink_of(pool);
 
     if (wait_us)
-        wgw_log(&sink, WGW_LOG_NOTICE, WGWNO(0125) "the next process of pool '%s' is started in %lld s",
+        wgw_log(&sink, WGW_LOG_NOTICE,
+                WGWNO(0125) "the next process of pool '%s' is started in %lld s",
                 pool->spec.name, (long long)((wait_us + SECOND_US / 2) / SECOND_US));
 }
 
@@ -265,10 +309,11 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_pool_t *pool = ctx;
     process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
-    int status;
+    int status = 0;
+    pid_t rc = waitpid(row->pid, &status, WNOHANG);
 
     (void)events;
-    if (waitpid(row->pid, &status, WNOHANG) != row->pid)
+    if (rc == 0 || (rc < 0 && errno == EINTR))
         return;
     wgw_end_t end = { .pid = row->pid, .status = status, .was_ready = row->was_ready, .row = r,
                       .epoch = row->epoch,
@@ -298,7 +343,8 @@ static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
     wgw_buffer_t b = { 0 };
 
     wgw_sup_start_encode(&b, &pool->spec, r, row->epoch);
-    bool is_sent = !b.is_short && send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
+    bool is_sent = !b.is_short &&
+                   send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
     int why = errno;
     wgw_buffer_deinit(&b);
     errno = why;
@@ -311,7 +357,7 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = false;
+    row->was_ready = row->has_left = false;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid);
     row->source = add_source(pool, spawned->log, spawned->pid);
@@ -368,8 +414,9 @@ static void spawn(wgw_sup_pool_t *pool, uint32_t r)
                 (long)pool->rows[r].pid, pool->spec.name);
         return;
     }
-    wgw_log(&sink, WGW_LOG_ERR, WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried "
-            "again", pool->spec.name, failed);
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried again",
+            pool->spec.name, failed);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r });
 }
 
@@ -386,8 +433,9 @@ static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
                 "startup-timeout=%llu: it is killed", pid, spec->name,
                 (unsigned long long)(spec->startup_timeout_us / 1000000));
     else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0111) "process %ld of pool '%s' has not finished its requests "
-                "in time (graceful-timeout=): it is stopped", pid, spec->name);
+        wgw_log(&sink, WGW_LOG_WARN,
+                WGWNO(0111) "process %ld of pool '%s' has not finished its requests in time "
+                "(graceful-timeout=): it is stopped", pid, spec->name);
     else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
         wgw_log(&sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
                 "(shutdown-timeout=): it is killed", pid, spec->name);
@@ -522,17 +570,25 @@ static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
     pool->sweep_us = now_us + (is_used ? SECOND_US : CALM_SWEEP_US);
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
 int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
 {
     if (pool->wake_us <= now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
     if (pool->sweep_us <= now_us)
         sweep(pool, now_us);
+    if (pool->resume_us && pool->resume_us <= now_us)
+        resume_sources(pool);
     say_lost(pool, now_us);
-    int64_t wake_us = pool->wake_us < pool->sweep_us ? pool->wake_us : pool->sweep_us;
-    if ((pool->rate.dropped_count || pool->logfile.lost_count) &&
-        pool->said_us + SECOND_US < wake_us)
-        wake_us = pool->said_us + SECOND_US;
+    int64_t wake_us = earlier(pool->wake_us, pool->sweep_us);
+    if (pool->resume_us)
+        wake_us = earlier(wake_us, pool->resume_us);
+    if (pool->rate.dropped_count || pool->logfile.lost_count)
+        wake_us = earlier(wake_us, pool->said_us + SECOND_US);
     return wake_us;
 }
 

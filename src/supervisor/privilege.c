@@ -35,13 +35,14 @@ static const char *switch_user(const wgw_pool_spec_t *spec)
         return "memory";
     for (size_t i = 0; i < spec->groups.count; i++)
         groups[i] = spec->groups.items[i];
-    if (setgroups(spec->groups.count, groups) != 0)
+    int rc = setgroups(spec->groups.count, groups);
+    free(groups);
+    if (rc != 0)
         return "setgroups()";
     if (setresgid(spec->gid, spec->gid, spec->gid) != 0)
         return "setresgid()";
     if (setresuid(spec->uid, spec->uid, spec->uid) != 0)
         return "setresuid()";
-    free(groups);
     return NULL;
 }
 

@@ -19,7 +19,8 @@ static void report_requests(const wgw_log_sink_t *sink, const wgw_sup_board_t *b
     for (int i = 0; i < REQUESTS_MOST; i++) {
         if (!wgw_sup_board_next_begun(board, end->row, end->epoch, &at, now_us, &begun))
             return;
-        wgw_log(sink, WGW_LOG_ERR, WGWNO(0104) "process %ld was serving %s (request id %s), for %lld.%lld s",
+        wgw_log(sink, WGW_LOG_ERR,
+                WGWNO(0104) "process %ld was serving %s (request id %s), for %lld.%lld s",
                 (long)end->pid, begun.line, *begun.log_id ? begun.log_id : "-",
                 (long long)(begun.for_us / 1000000), (long long)(begun.for_us / 100000 % 10));
     }
@@ -37,8 +38,10 @@ static void report_signal(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spe
         advice = "; a fault in a C extension, as a rule: WSGIApplicationGroup %{GLOBAL} helps with "
                  "those that do not know sub-interpreters, and python -X faulthandler shows where";
     else if (number == SIGKILL)
-        advice = "; by somebody outside, or by the system for lack of memory (see the kernel's log)";
-    wgw_log(sink, WGW_LOG_ERR, WGWNO(0103) "process %ld of pool '%s' was ended by signal %d (SIG%s)%s%s",
+        advice = "; by somebody outside, or by the system for lack of memory (see the kernel's "
+                 "log)";
+    wgw_log(sink, WGW_LOG_ERR,
+            WGWNO(0103) "process %ld of pool '%s' was ended by signal %d (SIG%s)%s%s",
             (long)end->pid, spec->name, number, name ? name : "?",
             WCOREDUMP(end->status) ? ", with a core dump" : "", advice);
 }
@@ -52,16 +55,19 @@ static void report_early_code(const wgw_log_sink_t *sink, const wgw_pool_spec_t 
                               const wgw_end_t *end, int code)
 {
     if (code == WGW_EXIT_PYTHON || code == WGW_EXIT_EXTENSION || code == WGW_EXIT_EXEC)
-        wgw_log(sink, WGW_LOG_INFO, WGWNO(0105) "process %ld of pool '%s' exited with code %d before "
-                "it was ready; the line before says why", (long)end->pid, spec->name, code);
+        wgw_log(sink, WGW_LOG_INFO,
+                WGWNO(0105) "process %ld of pool '%s' exited with code %d before it was ready; "
+                "the line before says why", (long)end->pid, spec->name, code);
     else if (is_wrong_python(code))
-        wgw_log(sink, WGW_LOG_ERR, WGWNO(0109) "process %ld of pool '%s' exited with code %d before it was "
-                "ready: %s is too old for -P, is not CPython, or cannot be run; if lines before this "
+        wgw_log(sink, WGW_LOG_ERR,
+                WGWNO(0109) "process %ld of pool '%s' exited with code %d before it was ready: "
+                "%s is too old for -P, is not CPython, or cannot be run; if lines before this "
                 "one do not say more, name CPython 3.11 or newer with python= or python-home=",
                 (long)end->pid, spec->name, code, spec->python);
     else
-        wgw_log(sink, WGW_LOG_ERR, WGWNO(0121) "process %ld of pool '%s' exited with code %d before it "
-                "was ready; what it imports has ended it, see the lines before", (long)end->pid,
+        wgw_log(sink, WGW_LOG_ERR,
+                WGWNO(0121) "process %ld of pool '%s' exited with code %d before it was ready; "
+                "what it imports has ended it, see the lines before", (long)end->pid,
                 spec->name, code);
 }
 
@@ -71,22 +77,25 @@ static void report_code(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
     int code = WEXITSTATUS(end->status);
 
     if (code == WGW_EXIT_CONTRACT)
-        wgw_log(sink, WGW_LOG_ERR, WGWNO(0108) "process %ld of pool '%s' does not fit this supervisor: %s is "
-                "of another version; stop httpd and start it", (long)end->pid, spec->name,
+        wgw_log(sink, WGW_LOG_ERR,
+                WGWNO(0108) "process %ld of pool '%s' does not fit this supervisor: %s is of "
+                "another version; stop httpd and start it", (long)end->pid, spec->name,
                 spec->extension);
     else if (code == WGW_EXIT_STUCK)
-        wgw_log(sink, WGW_LOG_WARN, WGWNO(0106) "process %ld of pool '%s' did not end in time: a request "
-                "or a thread was still running; raise graceful-timeout= or shutdown-timeout=, or let "
-                "threads end when asked", (long)end->pid, spec->name);
+        wgw_log(sink, WGW_LOG_WARN,
+                WGWNO(0106) "process %ld of pool '%s' did not end in time: a request or a thread "
+                "was still running; raise graceful-timeout= or shutdown-timeout=, or let threads "
+                "end when asked", (long)end->pid, spec->name);
     else if (end->was_expected || (code == WGW_EXIT_OK && end->was_ready))
         wgw_log(sink, WGW_LOG_INFO, WGWNO(0124) "process %ld of pool '%s' has ended, code %d",
                 (long)end->pid, spec->name, code);
     else if (!end->was_ready)
         report_early_code(sink, spec, end, code);
     else
-        wgw_log(sink, WGW_LOG_ERR, WGWNO(0107) "process %ld of pool '%s' exited with code %d; the "
-                "application has ended it (os._exit()), or Python could not go on", (long)end->pid,
-                spec->name, code);
+        wgw_log(sink, WGW_LOG_ERR,
+                WGWNO(0107) "process %ld of pool '%s' exited with code %d; the application has "
+                "ended it (os._exit()), or Python could not go on", (long)end->pid, spec->name,
+                code);
 }
 
 void wgw_sup_report_end(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
@@ -99,5 +108,7 @@ void wgw_sup_report_end(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
                 (long)end->pid, spec->name, WTERMSIG(end->status));
     else
         report_signal(sink, spec, end);
-    report_requests(sink, board, end);
+    /* One that ended in order has answered; httpd may not have cleared the entry yet. */
+    if (end->status != 0)
+        report_requests(sink, board, end);
 }

@@ -22,6 +22,8 @@
 
 enum { CONTROL_BUFFER_BYTES = 2 * WGW_EXEC_START_MOST, HIGH_FD = 64 };
 
+static struct rlimit file_limit; /* as httpd had it; RLIMIT_NOFILE */
+
 typedef struct {
     int control[2]; /* ours, the process's */
     int log[2];     /* read end, write end */
@@ -42,7 +44,8 @@ static _Noreturn void fail(const birth_t *birth, const char *step, const char *w
     char line[2048];
     int why = errno;
 
-    snprintf(line, sizeof line, "<3>" WGWNO(0101) "a process of pool '%s' was not started: %s %s%s%s. %s\n",
+    snprintf(line, sizeof line,
+             "<3>" WGWNO(0101) "a process of pool '%s' was not started: %s %s%s%s. %s\n",
              birth->spec->name, step, what, why ? ": " : "", why ? strerror(why) : "", advice);
     if (write(birth->log, line, strlen(line)) < 0)
         _exit(WGW_EXIT_EXEC); /* the exit code says the same */
@@ -55,8 +58,8 @@ static void begin_session(const birth_t *birth)
         fail(birth, "setsid()", "", "Report it");
 }
 
-static void set_limit(const birth_t *birth, __rlimit_resource_t resource, uint64_t bytes, const char *name,
-                      const char *option)
+static void set_limit(const birth_t *birth, __rlimit_resource_t resource, uint64_t bytes,
+                      const char *name, const char *option)
 {
     const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 
@@ -69,12 +72,15 @@ static void set_limits(const birth_t *birth)
     const wgw_pool_spec_t *spec = birth->spec;
     int nice_value = (int)(int32_t)spec->nice;
 
+    if (file_limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &file_limit) != 0)
+        fail(birth, "setrlimit()", "RLIMIT_NOFILE", "Report it");
     set_limit(birth, RLIMIT_DATA, spec->memory_limit, "RLIMIT_DATA",
               "Lower memory-limit=, or raise the hard limit that httpd was started with");
     set_limit(birth, RLIMIT_AS, spec->virtual_memory_limit, "RLIMIT_AS",
               "Lower virtual-memory-limit=, or raise the hard limit that httpd was started with");
     if (nice_value && setpriority(PRIO_PROCESS, 0, nice_value) != 0)
-        fail(birth, "setpriority()", "", "A cpu-priority= below 0 needs httpd to be started by root");
+        fail(birth, "setpriority()", "",
+             "A cpu-priority= below 0 needs httpd to be started by root");
     if (spec->umask != WGW_SPEC_NONE)
         umask(spec->umask & 0777);
 }
@@ -205,6 +211,17 @@ static _Noreturn void be_born(birth_t *birth)
 }
 
 /* --- the supervisor ------------------------------------------------------------------- */
+
+void wgw_sup_spawn_init(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    file_limit = limit;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static void close_pair(int pair[2])
 {

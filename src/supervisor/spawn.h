@@ -20,6 +20,10 @@ typedef struct wgw_spawned_t {
     int log;         /* read end of its log pipe, O_NONBLOCK */
 } wgw_spawned_t;
 
+/* Let the supervisor have as many open files as it may; processes get the limit as it was.
+ * Context: once, before the first spawn. */
+void wgw_sup_spawn_init(void);
+
 /* Start a process. What fails in it before exec is said in its log pipe, and is WGW_EXIT_EXEC.
  * Owns: the caller owns the descriptors in *spawned_out, which are CLOEXEC, and reaps the pid.
  * Returns: NULL; or what failed, with errno set and nothing left open. */

@@ -24,6 +24,11 @@ size_t wgw_frame_most(wgw_frame_type_t type)
     return (unsigned)type < WGW_FRAME_TYPE_COUNT && MOST[type] ? MOST[type] - 1 : 0;
 }
 
+bool wgw_frame_is_from_daemon(wgw_frame_type_t type)
+{
+    return type >= WGW_FRAME_HEAD;
+}
+
 void wgw_frame_encode(char header[WGW_FRAME_HEADER_SIZE], wgw_frame_type_t type, unsigned flags,
                       size_t len)
 {
@@ -90,11 +95,18 @@ static bool is_more_to_come(const wgw_frame_t *frame)
            !(frame->flags & WGW_FRAME_LAST);
 }
 
+bool wgw_phase_allows(const wgw_phase_t *phase, const wgw_frame_t *frame)
+{
+    const rule_t *rule = &RULES[frame->type];
+
+    return rule->in & 1u << phase->in && rule->out & 1u << phase->answer;
+}
+
 bool wgw_phase_take(wgw_phase_t *phase, const wgw_frame_t *frame)
 {
     const rule_t *rule = &RULES[frame->type];
 
-    if (!(rule->in & 1u << phase->in) || !(rule->out & 1u << phase->answer))
+    if (!wgw_phase_allows(phase, frame))
         return false;
     if (is_more_to_come(frame)) {
         phase->answer = WGW_ANSWER_ENDED;

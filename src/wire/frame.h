@@ -73,6 +73,9 @@ bool wgw_frame_decode(const char header[WGW_FRAME_HEADER_SIZE], wgw_frame_t *fra
 /* The most bytes of payload of a type; 0 for one that does not exist. */
 size_t wgw_frame_most(wgw_frame_type_t type);
 
+/* Tell which side sends frames of a type. */
+bool wgw_frame_is_from_daemon(wgw_frame_type_t type);
+
 /* --- what may come when --------------------------------------------------------------- */
 
 /* Where a connection stands: the client's side and the daemon's go on independently. */
@@ -95,6 +98,10 @@ typedef struct wgw_phase_t {
     wgw_phase_in_t in;
     wgw_phase_answer_t answer;
 } wgw_phase_t;
+
+/* Tell whether a frame may come now. Asked as soon as its header is there, so that nobody waits,
+ * or makes room, for the payload of one that may not. */
+bool wgw_phase_allows(const wgw_phase_t *phase, const wgw_frame_t *frame);
 
 /* Take note of a frame that was sent or received.
  * Returns: false when it may not come now; the phase stays. */

@@ -81,10 +81,11 @@ static int control_events(int epoll, int op, const wgw_conn_t *conn, uint32_t ev
 
 static const uint32_t READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
+/* Edge-triggered here, too: a hang-up is told in any case, and would be told without end. */
 void wgw_conn_mute(wgw_conn_t *conn)
 {
     if (!(atomic_fetch_or(&conn->state, MUTED) & MUTED))
-        control_events(wgw_wrk.events, EPOLL_CTL_MOD, conn, 0);
+        control_events(wgw_wrk.events, EPOLL_CTL_MOD, conn, EPOLLET);
 }
 
 static void add_conn(int sock)
@@ -102,6 +103,19 @@ static void add_conn(int sock)
         wgw_conn_close(conn);
 }
 
+/* Once a second at the most. */
+static void say_exhausted(void)
+{
+    static _Atomic int64_t said_us;
+    int64_t now_us = wgw_now_us();
+
+    if (now_us - atomic_load(&said_us) < 1000000)
+        return;
+    atomic_store(&said_us, now_us);
+    wgw_log(&wgw_wrk_log, WGW_LOG_ERR, WGWNO(0064) "a connection from httpd could not be taken: no "
+            "descriptor or memory is left; its request waits or gets 503");
+}
+
 void wgw_conns_accept(void)
 {
     int sock;
@@ -109,8 +123,7 @@ void wgw_conns_accept(void)
     while ((sock = accept4(WGW_FD_LISTENER, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
         add_conn(sock);
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        wgw_log(&wgw_wrk_log, WGW_LOG_ERR, WGWNO(0064) "a connection from httpd could not be "
-                "taken: no descriptor or memory is left; its request waits or gets 503");
+        say_exhausted();
         usleep(10000); /* the edge is gone: look again soon, without spinning */
         struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = WGW_CONN_LISTENER };
         epoll_ctl(wgw_wrk.events, EPOLL_CTL_MOD, WGW_FD_LISTENER, &event);

@@ -80,7 +80,8 @@ static wgw_status_t next_frame(wgw_wrk_exchange_t *x, wgw_conn_t *conn)
 
     if (!receive_all(conn->sock, header, sizeof header))
         return WGW_EABORTED;
-    if (!wgw_frame_decode(header, &frame) || !wgw_phase_take(&conn->phase, &frame))
+    if (!wgw_frame_decode(header, &frame) || wgw_frame_is_from_daemon(frame.type) ||
+        !wgw_phase_take(&conn->phase, &frame))
         return WGW_EPROTO;
     switch (frame.type) {
     case WGW_FRAME_BODY:
@@ -215,13 +216,8 @@ static void add_end(wgw_wrk_exchange_t *x, spans_t *s, char header[WGW_FRAME_HEA
 }
 
 /* After the last frame: another request may come, for any thread. */
-static void let_go(wgw_wrk_exchange_t *x)
+static void let_go(wgw_conn_t *conn)
 {
-    wgw_conn_t *conn = x->conn;
-
-    pthread_mutex_lock(&x->ending);
-    x->conn = NULL;
-    pthread_mutex_unlock(&x->ending);
     if (!wgw_output_queue_finish(&conn->output))
         wgw_wrk_count_in(); /* until the I/O thread has sent the rest */
     else if (conn->is_closing || conn->output.is_broken)
@@ -230,12 +226,24 @@ static void let_go(wgw_wrk_exchange_t *x)
         wgw_conn_disown(conn);
 }
 
+/* No other thread's LOG may follow the last frame: it would be taken for the next request's. */
+static bool send_last(wgw_wrk_exchange_t *x, const spans_t *s, int fd)
+{
+    wgw_conn_t *conn = x->conn;
+
+    pthread_mutex_lock(&x->ending);
+    bool is_right = wgw_output_queue_send(&conn->output, s->items, s->count, fd);
+    x->conn = NULL;
+    pthread_mutex_unlock(&x->ending);
+    let_go(conn);
+    return is_right;
+}
+
 static wgw_status_t send_spans(wgw_wrk_exchange_t *x, const spans_t *s, int fd, bool is_last)
 {
-    bool is_right = wgw_output_queue_send(&x->conn->output, s->items, s->count, fd);
+    bool is_right = is_last && x->has_left
+        ? send_last(x, s, fd) : wgw_output_queue_send(&x->conn->output, s->items, s->count, fd);
 
-    if (is_last && x->has_left)
-        let_go(x);
     return is_right ? WGW_OK : WGW_EABORTED;
 }
 
@@ -301,9 +309,9 @@ static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans
         for (size_t at = 0; at < spans[i].len && !status; at += most) {
             size_t left = spans[i].len - at;
             wgw_span_t part = { spans[i].data + at, left < most ? left : most };
-            status = write_frame(x, &part, 1, is_last && i + 1 == count && left <= most);
+            status = write_frame(x, &part, 1, false);
         }
-    return status;
+    return status || !is_last ? status : write_frame(x, NULL, 0, true);
 }
 
 /* --- files ---------------------------------------------------------------------------- */
@@ -344,6 +352,8 @@ static wgw_status_t copy_file(wgw_wrk_exchange_t *x, int fd, int64_t offset, int
     char *piece = malloc(PIECE);
     wgw_status_t status = piece ? WGW_OK : WGW_EFAILED;
 
+    if (!status && !size)
+        status = write_frame(x, NULL, 0, is_last);
     while (!status && size) {
         ssize_t len = pread(fd, piece, size < PIECE ? (size_t)size : PIECE, offset);
         if (len <= 0) { /* it has become shorter: what was promised cannot be kept */
@@ -366,7 +376,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 {
     wgw_wrk_exchange_t *x = of(exchange);
 
-    if (!x->conn) {
+    if (!x->conn || x->has_ended) {
         close(fd);
         return WGW_EFAILED;
     }
@@ -382,7 +392,7 @@ static void cut(wgw_exchange_t *exchange)
     char header[WGW_FRAME_HEADER_SIZE];
     spans_t s;
 
-    if (!x->conn)
+    if (!x->conn || x->has_ended)
         return;
     spans_init(&s, 2);
     add_head(x, &s);
@@ -402,8 +412,7 @@ static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *p
     wgw_phase_take(&x->conn->phase, &frame);
     spans_add(&s, header, sizeof header);
     spans_add(&s, payload, len);
-    wgw_output_queue_send(&x->conn->output, s.items, s.count, -1);
-    let_go(x);
+    send_last(x, &s, -1);
 }
 
 void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http_status)
@@ -422,16 +431,30 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http
         char payload[2] = { (char)(http_status & 0xff), (char)(http_status >> 8) };
         say_last(x, WGW_FRAME_STATUS, payload, sizeof payload);
     } else {
+        pthread_mutex_lock(&x->ending);
         x->conn = NULL;
+        pthread_mutex_unlock(&x->ending);
         wgw_conn_close(conn);
     }
 }
 
+/* Should the httpd child be dead, its entry can be freed: no thread is in it any more. */
+static void mark_done(const wgw_request_note_t *note)
+{
+    wgw_entry_t *entry = note->entry < wgw_wrk.entry_count ? &wgw_wrk.entries[note->entry] : NULL;
+    uint32_t begun = WGW_ENTRY_BEGUN;
+
+    if (entry && atomic_load(&entry->epoch) == wgw_wrk.epoch)
+        atomic_compare_exchange_strong(&entry->state, &begun, WGW_ENTRY_DONE);
+}
+
 void wgw_wrk_exchange_leave(wgw_wrk_exchange_t *x)
 {
-    if (!x->has_left)
-        wgw_wrk_idle();
+    if (x->has_left)
+        return;
     x->has_left = true;
+    mark_done(&x->note);
+    wgw_wrk_idle();
 }
 
 static void leave(wgw_exchange_t *exchange)

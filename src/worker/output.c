@@ -100,14 +100,13 @@ static void break_locked(wgw_output_queue_t *q)
     pthread_cond_broadcast(&q->shrunk);
 }
 
-/* Memory is refused once something of this connection is in its file: order is kept by one
- * place at a time. */
+static bool is_room_in_memory(size_t len)
+{
+    return atomic_load(&wgw_wrk.queued_bytes) + len <= wgw_wrk.spec.response_buffer_bytes;
+}
+
 static bool keep_in_memory_locked(wgw_output_queue_t *q, const char *data, size_t len, int fd)
 {
-    size_t bound = (size_t)wgw_wrk.spec.response_buffer_bytes;
-
-    if (fd < 0 && atomic_load(&wgw_wrk.queued_bytes) + len > bound)
-        return false;
     wgw_piece_t *piece = malloc(sizeof *piece + len);
     if (!piece)
         return false;
@@ -223,6 +222,16 @@ static void watch_locked(wgw_output_queue_t *q)
     q->is_watched = true;
 }
 
+/* What goes with a descriptor is kept in memory in any case: it is the header of a frame. So is one
+ * piece of each connection where there is no room for a file: others may have all of the memory. */
+static bool keep_piece_locked(wgw_output_queue_t *q, const char *data, size_t len, int fd)
+{
+    if ((fd >= 0 || is_room_in_memory(len)) && keep_in_memory_locked(q, data, len, fd))
+        return true;
+    return fd < 0 && (keep_in_file_locked(q, data, len) ||
+                      (!q->first && keep_in_memory_locked(q, data, len, -1)));
+}
+
 /* Keep one span for the I/O thread. The pieces of a span that goes to a file are small enough
  * to be written at once. */
 static void keep_locked(wgw_output_queue_t *q, const char *data, size_t len, int fd)
@@ -231,8 +240,7 @@ static void keep_locked(wgw_output_queue_t *q, const char *data, size_t len, int
 
     while (len && !q->is_broken) {
         size_t part = len < PIECE ? len : PIECE;
-        if (keep_in_memory_locked(q, data, part, fd) ||
-            (fd < 0 && keep_in_file_locked(q, data, part))) {
+        if (keep_piece_locked(q, data, part, fd)) {
             data += part;
             len -= part;
             fd = -1;

@@ -26,18 +26,26 @@ typedef struct {
     wgw_buffer_t *in;
     size_t at;    /* bytes of `in` that are done with */
     int fd;       /* that came along, -1 none */
+    wgw_deadline_t rest_by; /* until when the rest of a frame has to come; 0 nothing is awaited */
     wgw_frame_t frame; /* the REQUEST */
 } reader_t;
 
 /* --- reading -------------------------------------------------------------------------- */
 
-/* Wait for more of a frame that has begun. httpd's children write one in one go. */
-static bool wait_readable(int sock)
+/* Wait for more of a frame that has begun. httpd's children write one in one go; an OPEN is small
+ * enough to come in one piece, so that nobody without the key holds up a thread. */
+static bool wait_for_rest(reader_t *r)
 {
-    enum { REST_MS = 10000 };
-    struct pollfd one = { .fd = sock, .events = POLLIN };
+    enum { REST_US = 10000000 };
+    struct pollfd one = { .fd = r->conn->sock, .events = POLLIN };
 
-    return poll(&one, 1, REST_MS) == 1;
+    if (r->conn->phase.in == WGW_IN_CLOSED)
+        return false;
+    if (!r->rest_by.at_us)
+        r->rest_by = wgw_deadline_in_us(REST_US);
+    int left_ms = (int)((wgw_deadline_left_us(r->rest_by) + 999) / 1000);
+    int count = left_ms ? poll(&one, 1, left_ms) : 0;
+    return count == 1 || (count < 0 && errno == EINTR);
 }
 
 static found_t refuse_peer(const char *why)
@@ -63,8 +71,7 @@ static found_t receive(reader_t *r, size_t room)
     if (len < 0 && errno == EAGAIN) {
         if (r->in->len == r->at)
             return NOTHING;
-        return wait_readable(r->conn->sock) ? receive(r, room)
-                                            : refuse_peer("a request was not complete in time");
+        return wait_for_rest(r) ? receive(r, room) : refuse_peer("a frame was not complete in time");
     }
     if (len <= 0)
         return OVER;
@@ -105,8 +112,7 @@ static found_t take_frame(reader_t *r, const wgw_frame_t *frame)
 {
     const char *payload = r->in->data + r->at + WGW_FRAME_HEADER_SIZE;
 
-    if (!wgw_phase_take(&r->conn->phase, frame))
-        return refuse_peer("a frame came that may not come now");
+    wgw_phase_take(&r->conn->phase, frame);
     r->at += WGW_FRAME_HEADER_SIZE + frame->len;
     if (frame->type == WGW_FRAME_OPEN)
         return take_open(payload, frame);
@@ -123,6 +129,8 @@ static found_t read_request(reader_t *r)
         if (have >= need) {
             if (!wgw_frame_decode(r->in->data + r->at, &frame))
                 return refuse_peer("it sent what is not a frame");
+            if (!wgw_phase_allows(&r->conn->phase, &frame))
+                return refuse_peer("a frame came that may not come now");
             need += frame.len;
         }
         found_t found = have >= need && frame.type ? take_frame(r, &frame)

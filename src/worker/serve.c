@@ -31,6 +31,8 @@ void wgw_wrk_idle(void)
 {
     wgw_board_t *board = wgw_wrk.board;
 
+    if (atomic_load(&wgw_wrk.is_refusing))
+        return; /* the row may be another process's, if the supervisor was killed */
     atomic_fetch_add(&wgw_wrk.row->idle_count, 1);
     if (atomic_load(&board->waiting_count) <= 0)
         return;
@@ -175,9 +177,10 @@ static int read_start(void)
     static char message[WGW_EXEC_START_MOST]; /* kept: once, and the threads look into a copy */
     ssize_t len = recv(WGW_FD_CONTROL, message, sizeof message, 0);
     wgw_cursor_t c = { .at = message, .end = message + (len > 0 ? len : 0) };
+    uint8_t type = wgw_cursor_u8(&c), version = wgw_cursor_u8(&c);
     void *memory;
 
-    if (wgw_cursor_u8(&c) != WGW_EXEC_START || wgw_cursor_u8(&c) != WGW_EXEC_VERSION)
+    if (type != WGW_EXEC_START || version != WGW_EXEC_VERSION)
         return contract("its supervisor is not there, or of another version");
     wgw_wrk.row_number = wgw_cursor_u32(&c);
     wgw_wrk.epoch = wgw_cursor_u32(&c);
@@ -272,7 +275,8 @@ static void appear(void)
     char ready = WGW_EXEC_READY;
 
     pthread_mutex_lock(&wgw_wrk.lock);
-    if (!wgw_wrk.is_leaving) {
+    bool is_staying = !wgw_wrk.is_leaving;
+    if (is_staying) {
         atomic_store(&wgw_wrk.row->thread_count, wgw_wrk.spec.thread_count);
         atomic_store(&wgw_wrk.row->pid, getpid());
         atomic_store(&wgw_wrk.row->request_count, 0);
@@ -280,7 +284,8 @@ static void appear(void)
         atomic_store(&wgw_wrk.row->epoch, wgw_wrk.epoch);
     }
     pthread_mutex_unlock(&wgw_wrk.lock);
-    wgw_io_tell(&ready, 1);
+    if (is_staying)
+        wgw_io_tell(&ready, 1);
 }
 
 /* --- its life ------------------------------------------------------------------------- */

@@ -227,7 +227,8 @@ def test_wsgi_keys(server):
     environ, kinds = dump(server)
     assert (kinds["wsgi.version"], environ["wsgi.version"]) == ("tuple", [1, 0])
     assert environ["wsgi.url_scheme"] == "http"
-    assert environ["wsgi.multithread"] is (server.mpm != "prefork")
+    one_at_a_time = server.mpm == "prefork" if server.mode == "embedded" else server.threads == 1
+    assert environ["wsgi.multithread"] is not one_at_a_time
     assert environ["wsgi.multiprocess"] is True
     assert environ["wsgi.run_once"] is False
     assert environ["wsgi.input_terminated"] is True

@@ -8,13 +8,14 @@ import subprocess
 
 SOURCE = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", SOURCE))
-NUMBER = re.compile(r"WGWNO\((\d{4})\)|\"WGW(\d{4}):|f\"WGW(\d{4}):")
+NUMBER = re.compile(r"WGWNO\((\d{4})\)|\"WGW(\d{4}):|f\"WGW(\d{4}):|<\d>WGW(\d{4}):")
 
 
 def numbers_in_source():
     """Count the places where each message number is made."""
     found = collections.Counter()
-    for path in [*SOURCE.glob("src/**/*.[ch]"), *SOURCE.glob("src/**/*.py")]:
+    for path in [*SOURCE.glob("src/**/*.[ch]"), *SOURCE.glob("src/**/*.py"),
+                 *SOURCE.glob("include/**/*.h")]:
         for match in NUMBER.finditer(path.read_text()):
             found[next(filter(None, match.groups()))] += 1
     return found

@@ -51,7 +51,8 @@ down by the environment.
 =====================  =====================================================================
 WGW_BUILDDIR           build tree asked by ``make -s -C DIR print-loadmodule``; default: checkout
 WGW_LOADMODULE_TEXT    the httpd lines that load the module, instead of asking make
-WGW_MODES              "embedded" (default)
+WGW_MODES              of "embedded,daemon-1x1,daemon-1x5,daemon-3x4" (default in
+                       tests/conformance), else of "embedded,daemon": processes x threads
 WGW_MPMS               default "event,worker,prefork" in tests/conformance, else "event"
 WGW_HTTPD_ENV          "K=V K=V" added to httpd's environment (LD_PRELOAD=libasan.so ...)
 WGW_LOGLEVEL           default "info"

@@ -8,7 +8,7 @@ import pytest
 
 from harness import checks, stage, system
 from harness.server import Server
-from harness.site import Site
+from harness.site import POOL_SIZES, Site
 
 ALL_MPMS = ("event", "worker", "prefork")
 _KEYS = itertools.count(1)
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                                  ("mode", "modes", wanted_modes(metafunc.module))):
         if name in metafunc.fixturenames:
             mark = metafunc.definition.get_closest_marker(marker)
-            chosen = [value for value in values if not mark or value in mark.args]
+            chosen = [value for value in values if not mark or value.partition("-")[0] in mark.args]
             metafunc.parametrize(name, chosen, indirect=True, scope="module")
 
 
@@ -36,14 +36,21 @@ def wanted_mpms(module: object) -> List[str]:
 
     Without WGW_MPMS: all for tests/conformance and a file with EVERY_MPM, else event.
     """
-    is_every = "conformance" in str(module.__file__) or getattr(module, "EVERY_MPM", False)
+    is_every = is_conformance(module) or getattr(module, "EVERY_MPM", False)
     default = ",".join(ALL_MPMS if is_every else ALL_MPMS[:1])
     return chosen("WGW_MPMS", default, getattr(module, "MPMS", ALL_MPMS))
 
 
 def wanted_modes(module: object) -> List[str]:
     """Return the modes for a test file: env WGW_MODES and the file's MODES."""
-    return chosen("WGW_MODES", "embedded", getattr(module, "MODES", ("embedded", "daemon")))
+    possible = getattr(module, "MODES", ("embedded", *POOL_SIZES))
+    default = "embedded,daemon-1x1,daemon-1x5,daemon-3x4" if is_conformance(module) else "embedded,daemon"
+    return chosen("WGW_MODES", default, possible)
+
+
+def is_conformance(module: object) -> bool:
+    """Say whether a test file belongs to the suite that runs everywhere."""
+    return "conformance" in str(module.__file__)
 
 
 def chosen(variable: str, default: str, possible: tuple) -> List[str]:
@@ -63,7 +70,7 @@ def mpm(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def mode(request: pytest.FixtureRequest) -> str:
-    """The mode of this run: "embedded", later also "daemon"."""
+    """The mode of this run: "embedded", or one of site.POOL_SIZES."""
     return request.param
 
 

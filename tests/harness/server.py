@@ -13,7 +13,7 @@ from harness import checks, processes, stage, system
 from harness.certificate import certificate
 from harness.client import Connection, Headers, Response
 from harness.errorlog import ErrorLog
-from harness.site import Site, config_text
+from harness.site import POOL_SIZES, Site, config_text
 from harness.waiting import PATIENCE_S, eventually, settled
 
 START_ATTEMPTS = 3
@@ -44,7 +44,7 @@ class Server:
                                              for name in ("work", "logs", "htdocs"))
         self.port = self.tls_port = 0
         self.log = ErrorLog(self.logs)
-        self.descriptors = checks.Descriptors()
+        self.descriptors = checks.Descriptors(2 * self.concurrency)
         self.known_processes: set = set()
         self.shared_before: set = set()
         self.user: Optional[pwd.struct_passwd] = None
@@ -52,13 +52,24 @@ class Server:
         self._make_folders()
         self.write_config()
 
+    @property
+    def threads(self) -> int:
+        """Return how many threads a daemon process of the mode has; 0 in embedded mode."""
+        return POOL_SIZES.get(self.mode, (0, 0))[1]
+
+    @property
+    def concurrency(self) -> int:
+        """Return how many requests the pool of the mode serves at once; 0 in embedded mode."""
+        return POOL_SIZES.get(self.mode, (0, 0))[0] * self.threads
+
     # --- configuration ---------------------------------------------------------------------
 
     def write_config(self, site: Optional[Site] = None) -> None:
         """Write httpd.conf; with a site, change to it (then call graceful())."""
         self.site = site or self.site
         self.port = self.port or free_port()
-        self.tls_port = self.tls_port or (free_port() if self.site.tls else 0)
+        while self.site.tls and self.tls_port in (0, self.port):
+            self.tls_port = free_port()
         text = config_text(self.site, self.mpm, self.mode, self.places())
         (self.root / "httpd.conf").write_text(text, encoding="utf-8")
 

@@ -33,12 +33,22 @@ MaxSpareServers 8""",
 }
 """Numbers of children and threads: the same children all the time, more than one possible."""
 
-MODE_LINES = {
-    "embedded": "",
-    "daemon": "WSGIDaemonProcess conformance processes=2 threads=16\n"
-              "WSGIProcessGroup conformance",
-}
-"""What makes the same site run in another mode."""
+POOL_SIZES = {"daemon": (2, 16), "daemon-1x1": (1, 1), "daemon-1x5": (1, 5), "daemon-3x4": (3, 4)}
+"""Processes and threads of the pool that serves the site in a daemon mode."""
+
+
+def mode_lines(mode: str, text: str) -> str:
+    """Return what makes a site with this text run in another mode."""
+    if mode == "embedded":
+        return ""
+    processes, threads = POOL_SIZES[mode]
+    path = re.search(r"^\s*WSGIPythonPath (.*)", text, re.M)  # a directive of embedded mode
+    option = f" python-path={path[1]}" if path else ""
+    if os.environ.get("WGW_HTTPD_ENV"):  # the sanitizers' part of it
+        option += " pass-env=LD_PRELOAD,ASAN_OPTIONS,UBSAN_OPTIONS,PYTHONMALLOC"
+    return (f"WSGIDaemonProcess conformance processes={processes} threads={threads}{option}\n"
+            "WSGIProcessGroup conformance")
+
 
 
 class Site(NamedTuple):
@@ -63,7 +73,7 @@ def config_text(site: Site, mpm: str, mode: str, places: Mapping[str, object]) -
     """Return the whole httpd.conf for `site`."""
     parts = [load_line(f"mpm_{mpm}"), *map(load_line, (*ALWAYS, *site.modules)),
              frame(site, mpm), stage.load_lines() if site.load_wsgi else "",
-             MODE_LINES[mode] if site.load_wsgi else "", site.text]
+             mode_lines(mode, site.text) if site.load_wsgi else "", site.text]
     return fill("\n".join(part for part in parts if part) + "\n", places)
 
 

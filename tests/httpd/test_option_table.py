@@ -87,6 +87,7 @@ def test_aliases_stand_in_servers_only(make_server, directive, place):
     assert code != 0 and f"{directive} " in output, output
 
 
+@pytest.mark.modes("embedded")  # in daemon mode the harness gives WSGIPythonPath to the pool, too
 @pytest.mark.parametrize("directive, value, message", WRONG,
                          ids=[f"{name} {value}" for name, value, _ in WRONG])
 def test_wrong_value(make_server, directive, value, message):

@@ -66,6 +66,8 @@ EMBEDDED_LIBRARY = "wsgigw_embedded.so"
 EMBEDDED_EXPORTS = {"wgw_embedded_api"}
 SUPERVISOR = "wsgigw-supervisor"
 SUPERVISOR_NEEDS = re.compile(r"(libc|ld-linux.*|ld64|libasan|libubsan|libm|libgcc_s)\.so\..*")
+EXTENSION = "_wsgigw.abi3.so"
+EXTENSION_EXPORTS = {"PyInit__wsgigw", "PyInit__wsgigw_worker"}
 # Made by linkers and sanitizers, not by us.
 TOOLCHAIN_SYMBOL = re.compile(r"_init|_fini|_edata|_end|__bss_start|__(odr_)?asan_.*|__(ubsan|gcov|llvm)_.*|mangle_path")
 
@@ -399,6 +401,19 @@ def rule_supervisor(library: Library) -> Result:
     return result
 
 
+def rule_extension(library: Library) -> Result:
+    """The extension links libc only: any CPython loads it. It exports its two init functions."""
+    rule = "extension"
+    exported = exports_of(library)
+    result = Result(rule, "dynamic symbols", len(library.undefined))
+    problems = [f"needs {n}" for n in library.needed if not SUPERVISOR_NEEDS.fullmatch(n)]
+    problems += [f"uses the foreign symbol {s}" for s in library.undefined if re.match(r"(ap|apr|apu)_", s)]
+    problems += [f"exports {s}" for s in sorted(exported - EXTENSION_EXPORTS)]
+    problems += [f"does not export {s}" for s in sorted(EXTENSION_EXPORTS - exported)]
+    result.violations = [Violation(library.name, 0, rule, p) for p in problems]
+    return result
+
+
 @dataclass
 class Object:
     """One compiled file of a floor."""
@@ -556,6 +571,14 @@ BAD_EMBEDDED = [
 ]
 
 GOOD_SUPERVISOR = "                 U fork@GLIBC_2.2.5\n                 w __gmon_start__\n"
+GOOD_EXTENSION = ("                 U PyLong_FromLong\n0000000000001000 T PyInit__wsgigw\n"
+                  "0000000000001100 T PyInit__wsgigw_worker\n")
+BAD_EXTENSIONS = [
+    (GOOD_EXTENSION, LIBC + LIBPYTHON),
+    (GOOD_EXTENSION + "                 U ap_hook_handler\n", LIBC),
+    (GOOD_EXTENSION + "0000000000001200 T wgw_now_us\n", LIBC),
+    ("                 U PyLong_FromLong\n", LIBC),
+]
 BAD_SUPERVISORS = [
     (GOOD_SUPERVISOR, LIBC + LIBPYTHON),
     (GOOD_SUPERVISOR, LIBC + LIBC.replace("libc.so.6", "libapr-1.so.0")),
@@ -609,6 +632,9 @@ def self_test() -> list[str]:
     expect("good supervisor", check_library(rule_supervisor, GOOD_SUPERVISOR, LIBC), None)
     for nm, readelf in BAD_SUPERVISORS:
         expect(f"supervisor {nm!r} {readelf!r}", check_library(rule_supervisor, nm, readelf), "supervisor")
+    expect("good extension", check_library(rule_extension, GOOD_EXTENSION, LIBC), None)
+    for nm, readelf in BAD_EXTENSIONS:
+        expect(f"extension {nm!r} {readelf!r}", check_library(rule_extension, nm, readelf), "extension")
     expect("good objects", failed_rules([rule_objects(GOOD_OBJECTS)]), None)
     for objects in [*BAD_OBJECTS, []]:
         expect(f"objects {[o.name for o in objects]}", failed_rules([rule_objects(objects)]), "objects")
@@ -620,7 +646,7 @@ def self_test() -> list[str]:
 
 
 SELF_TEST_COUNT = len(BAD_TREES) + len(TREE_RULES) + len(BAD_MODULES) + len(BAD_EMBEDDED) + len(BAD_SUPERVISORS) + \
-    len(BAD_OBJECTS) + 7
+    len(BAD_EXTENSIONS) + len(BAD_OBJECTS) + 8
 
 
 # --- main -------------------------------------------------------------------
@@ -655,6 +681,7 @@ def check(srcdir: Path, builddir: Path) -> bool:
     results.append(rule_server_module(Library.read(builddir / ".libs" / SERVER_MODULE)))
     results.append(rule_embedded_library(Library.read(builddir / ".libs" / EMBEDDED_LIBRARY)))
     results.append(rule_supervisor(Library.read(builddir / SUPERVISOR)))
+    results.append(rule_extension(Library.read(builddir / ".libs" / EXTENSION)))
     results.append(rule_objects(read_objects(builddir)))
     held = [print_result(result) for result in results]
     for line in report_lengths(tree):

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-PYTHON_FLOORS = ("bridge", "embedded")
+PYTHON_FLOORS = ("bridge", "embedded", "worker")
 
 
 def flags_of(path, options):

@@ -8,6 +8,8 @@ import pytest
 
 from harness import Site, StartError, system
 
+MODES = ("embedded",)  # tests/httpd/test_daemon_options.py is about daemon mode's
+
 OPTIONS = "process-group=, application-group=, callable-object= and pass-authorization="
 TOKENS = r"allowed are a name, %\{GLOBAL\}, %\{SERVER\}, %\{RESOURCE\}, %\{HOST\} and %\{ENV:variable\}"
 

@@ -56,7 +56,7 @@ def test_port_wrong(port, word):
 
 
 def test_mode_unknown():
-    refused(serve("--mode", "demon"), "MODE=demon is not known", "Allowed: embedded")
+    refused(serve("--mode", "demon"), "MODE=demon is not known", "Allowed: daemon, embedded")
 
 
 APPS = {

@@ -1,6 +1,7 @@
 """What a daemon process finds when it begins."""
 import os
 import pathlib
+import resource
 import signal
 import stat
 
@@ -40,6 +41,7 @@ def test_session_umask_folder_limits_signals(supervisor):
     assert found["umask"] == 0o31 and found["cwd"] == str(supervisor.work)
     assert found["sid"] == found["pid"] and found["nice"] == 3
     assert found["data"] == [1 << 30] * 2 and found["as"] == [4 << 30] * 2
+    assert found["files"] == list(resource.getrlimit(resource.RLIMIT_NOFILE))
     assert found["pdeathsig"] == signal.SIGCONT
     assert int(found["status"]["SigBlk"], 16) == 0
     python_ignores = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)

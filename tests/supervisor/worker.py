@@ -37,7 +37,7 @@ def report(start):
         "groups": os.getgroups(), "umask": umask, "cwd": os.getcwd(), "env": dict(os.environ),
         "fds": fds, "argv": sys.argv[1:], "status": status(), "sid": os.getsid(0),
         "nice": os.getpriority(os.PRIO_PROCESS, 0), "pdeathsig": pdeathsig(),
-        "data": resource.getrlimit(resource.RLIMIT_DATA), "as": resource.getrlimit(resource.RLIMIT_AS),
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE), "data": resource.getrlimit(resource.RLIMIT_DATA), "as": resource.getrlimit(resource.RLIMIT_AS),
         "blocking": [os.get_blocking(fd) for fd in range(6)],
         "start": list(struct.unpack_from("<BBIIII", start)), "worker": start[18:].decode(),
     }
@@ -80,6 +80,8 @@ elif plan == "crash-on-file":
     os.kill(os.getpid(), signal.SIGSEGV)
 elif plan == "garbage":
     control.send(b"\xff" * 100)
+elif plan == "twice":
+    control.send(READY)
 elif plan == "leave":
     time.sleep(1.2)
     control.send(LEAVING)
@@ -98,12 +100,12 @@ elif plan == "lines":
 elif plan == "exit:3":
     time.sleep(0.05)
     os._exit(3)
-elif plan == "child":
+elif plan == "child" and not os.path.exists(f"{work}/once"):
+    open(f"{work}/once", "w").close()
     if os.fork() == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(3)
+        time.sleep(1)
         os.write(2, b"a word of the child\n")
         os._exit(0)
-if plan in ("stuck", "garbage", "shutdown"):
+if plan in ("stuck", "garbage", "shutdown", "twice"):
     time.sleep(60)
 wait_for_end(control)

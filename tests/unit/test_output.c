@@ -64,6 +64,23 @@ static void without_a_length_everything_is_admitted(void **state)
     assert_false(wgw_output_is_short(&out));
 }
 
+static void counts_stay_at_their_limit(void **state)
+{
+    wgw_output_t out;
+
+    (void)state;
+    wgw_output_init(&out, false);
+    wgw_output_set_head(&out, 200, -1);
+    for (int i = 0; i < 3; i++)
+        assert_true(wgw_output_admit(&out, INT64_MAX) == INT64_MAX);
+    assert_true(out.sent_count == INT64_MAX);
+    wgw_output_init(&out, false);
+    wgw_output_set_head(&out, 200, 1);
+    for (int i = 0; i < 3; i++)
+        wgw_output_admit(&out, INT64_MAX);
+    assert_true(out.sent_count == 1 && out.surplus_count == INT64_MAX);
+}
+
 static void a_response_without_a_body_admits_nothing(void **state)
 {
     static const struct { bool is_head; int status; } CASES[] = { { true, 200 }, { false, 204 },
@@ -95,6 +112,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_cut_is_final),
     cmocka_unit_test(bytes_beyond_the_length_are_surplus),
     cmocka_unit_test(without_a_length_everything_is_admitted),
+    cmocka_unit_test(counts_stay_at_their_limit),
     cmocka_unit_test(a_response_without_a_body_admits_nothing),
     cmocka_unit_test(a_replaced_head_decides_anew),
 };

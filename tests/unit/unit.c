@@ -1,14 +1,26 @@
 /* Runs the unit tests of the floors without Python: all, one by name, or --list. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "unit.h"
 
 static const unit_group_t *const GROUPS[] = {
-    &buffer_group, &deadline_group, &head_group, &key_group, &output_group, &log_group,
-    &step_group, &supervisor_group,
+    &buffer_group, &cursor_group, &deadline_group, &descriptor_group, &frame_group, &head_group,
+    &key_group, &log_group, &message_group, &output_group, &reply_group, &spec_group, &step_group,
+    &supervisor_group,
 };
 
 enum { GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS };
+
+char *unit_copy(const void *data, size_t len)
+{
+    char *copy = malloc(len ? len : 1);
+
+    assert_non_null(copy);
+    if (len)
+        memcpy(copy, data, len);
+    return copy;
+}
 
 static int run(const struct CMUnitTest *test)
 {

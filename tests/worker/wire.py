@@ -4,6 +4,8 @@ Written from src/wire/PROTOCOL.md and include/wsgigw/exec.h, not from the C code
 difference between the two shows.
 """
 import array
+import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -20,13 +22,12 @@ BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", TOP))
 EXTENSION = BUILD / ".libs" / "_wsgigw.abi3.so"
 
 OPEN, REQUEST, BODY, BODY_END, BODY_FAULT = 1, 2, 3, 4, 5
-HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED = range(16, 25)
-DONE = 25
+HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = range(16, 26)
 CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
 START, DRAIN, STOP, READY, LEAVING = 1, 2, 3, 16, 17
 KEY = "0123456789abcdef" * 4
-ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 56, 264, 64
+ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 64, 272, 64
 ENTRY_COUNT = 8
 EPOCH = 7
 
@@ -58,6 +59,11 @@ class Frame(NamedTuple):
     payload: bytes
     fd: Optional[int] = None
 
+    def is_last(self) -> bool:
+        """Return whether the request is over with it."""
+        return (self.type in (STATUS, REFUSED, DONE)
+                or self.type in (END, CUT) and bool(self.flags & LAST))
+
 
 def frame(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
     """Encode a frame."""
@@ -86,9 +92,13 @@ def request_frame(script, variables=(), body: Optional[bytes] = b"", group: str 
     return frame(REQUEST, payload, flags)
 
 
-def is_last(one: Frame) -> bool:
-    """Say whether a frame is the last of its request."""
-    return one.type in (STATUS, REFUSED, DONE) or (one.type in (END, CUT) and bool(one.flags & LAST))
+def check_order(frames: Sequence[Frame]) -> None:
+    """Check what follows the end of a response, and that nothing but the last frame closes."""
+    ends = [at for at, one in enumerate(frames) if one.type in (END, CUT)]
+    after = [one.type for one in frames[ends[0] + 1:]] if ends else []
+    assert len(ends) < 2 and set(after[:-1]) <= {LOG} and set(after[-1:]) <= {LOG, DONE}, frames
+    assert ends or DONE not in [one.type for one in frames], frames
+    assert not any(one.flags & CLOSES for one in frames[:-1]), frames
 
 
 class Client:
@@ -96,9 +106,10 @@ class Client:
 
     def __init__(self, path: str) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(path)  # without a timeout: it waits for the queue of the listener
         self.sock.settimeout(20)
-        self.sock.connect(path)
         self._data, self._fds = b"", []
+        self._before: List[Frame] = []  # of the answer, as far as response() has returned it
 
     def __enter__(self) -> "Client":
         return self
@@ -118,7 +129,8 @@ class Client:
         if fds:
             sent = socket.send_fds(self.sock, [data], list(fds))
             data = data[sent:]
-        self.sock.sendall(data)
+        if data:
+            self.sock.sendall(data)
 
     def receive(self) -> Optional[Frame]:
         """Return the next frame; None at the end of the connection."""
@@ -141,17 +153,29 @@ class Client:
     def answer(self) -> List[Frame]:
         """Return the frames up to the one that ends the request."""
         frames: List[Frame] = []
-        while not frames or not is_last(frames[-1]):
+        while not frames or not frames[-1].is_last():
             one = self.receive()
             if one is None:
                 break
             frames.append(one)
+        check_order(self._before + frames)
+        self._before = []
+        return frames
+
+    def response(self) -> List[Frame]:
+        """Return the frames up to the one that ends the response; DONE may still have to come."""
+        frames: List[Frame] = []
+        while not frames or frames[-1].type not in (END, CUT, STATUS, REFUSED):
+            one = self.receive()
+            assert one is not None, frames
+            frames.append(one)
+        self._before = [] if frames[-1].is_last() else frames
         return frames
 
     def body(self) -> bytes:
         """Return the body of a whole answer."""
         frames = self.answer()
-        assert any(one.type == END for one in frames), frames
+        assert frames and frames[-1].is_last() and END in [one.type for one in frames], frames
         return b"".join(one.payload for one in frames if one.type == BLOCK)
 
 
@@ -172,16 +196,16 @@ class Daemon:
         os.ftruncate(self.board, BOARD_HEAD + ROW_SIZE + ENTRY_COUNT * ENTRY_SIZE)
         self._start(python, theirs)
         worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group)
-        self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
+        with contextlib.suppress(BrokenPipeError):  # it may have ended at once
+            self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
 
     def _start(self, python: str, theirs: socket.socket) -> None:
         given = [self._listener.fileno(), theirs.fileno(), self.board]
 
         def move() -> None:
-            high = [os.dup2(fd, 20 + i) for i, fd in enumerate(given)]
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in given]
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i, inheritable=True)
-            os.closerange(6, 64)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [python, "-P", "-c", boot_code(), str(EXTENSION)], stdin=subprocess.DEVNULL,
