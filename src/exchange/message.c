@@ -253,6 +253,8 @@ static const char *check_field(const char *name, size_t name_len, const char *va
     return fault ? wgw_head_fault_text(fault) : NULL;
 }
 
+static const char LONG_LINE[] = "a header line is longer than header-buffer-size";
+
 static const char *get_fields(wgw_cursor_t *c, const wgw_head_limits_t *limits,
                               wgw_field_store_t *store, wgw_head_t *head, int64_t *length_out)
 {
@@ -268,7 +270,7 @@ static const char *get_fields(wgw_cursor_t *c, const wgw_head_limits_t *limits,
         const char *name = wgw_cursor_text(c, &name_len), *value = wgw_cursor_text(c, &value_len);
         store->fields[i] = (wgw_field_t){ name, value };
         wrong = name_len + value_len > limits->line_most
-            ? "a header line is longer than header-buffer-size"
+            ? LONG_LINE
             : check_field(name, name_len, value, value_len, length_out);
     }
     head->fields = store->fields;
@@ -291,6 +293,8 @@ const char *wgw_head_decode(const char *payload, size_t len, const wgw_head_limi
         return wgw_head_fault_text(WGW_HEAD_STATUS_RANGE);
     if (wgw_head_check_value(head_out->reason, reason_len))
         return wgw_head_fault_text(WGW_HEAD_STATUS_CONTROL);
+    if (reason_len > limits->line_most)
+        return LONG_LINE;
     const char *wrong = get_fields(&c, limits, store, head_out, length_out);
     return wrong ? wrong : wgw_cursor_is_done(&c) ? NULL : "it is malformed";
 }

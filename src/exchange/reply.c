@@ -47,11 +47,16 @@ static void take_block(wgw_reply_t *reply, const char *data, size_t len, wgw_rep
 static void take_file(wgw_reply_t *reply, const char *payload, size_t len,
                       wgw_reply_event_t *event)
 {
+    enum { FILES_MOST = 16 }; /* the worker sends one */
     wgw_cursor_t c = { .at = payload, .end = payload + len };
     uint64_t offset = wgw_cursor_u64(&c), size = wgw_cursor_u64(&c);
 
     if (!wgw_cursor_is_done(&c) || offset > INT64_MAX || size > INT64_MAX) {
         set_bad(event, "a file's offset or size is malformed");
+        return;
+    }
+    if (++reply->file_count > FILES_MOST) {
+        set_bad(event, "more files than 16 for one response");
         return;
     }
     wgw_output_transit(&reply->output, WGW_EV_WRITE);

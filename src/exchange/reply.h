@@ -43,6 +43,7 @@ typedef struct wgw_reply_t {
     wgw_field_store_t fields;  /* Owned by the caller, who frees it */
     wgw_output_t output;       /* what may leave */
     size_t block_left;         /* bytes to come of a BLOCK */
+    unsigned file_count;       /* descriptors are open until the request ends: few are allowed */
 } wgw_reply_t;
 
 /* Begin with a request. Borrows: phase. */

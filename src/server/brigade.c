@@ -2,6 +2,8 @@
 #include "server/brigade.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <apr_portable.h>
 #include <apr_strings.h>
@@ -305,18 +307,58 @@ static wgw_status_t write_body(wgw_exchange_t *exchange, const wgw_span_t *spans
     return pass(x, is_last);
 }
 
+/* A file that is being sent, and how long it has to be until then. */
+typedef struct {
+    request_rec *r;
+    int fd;
+    int64_t end;
+} sent_file_t;
+
+/* Where sendfile is not used, httpd takes the end of a file that has become shorter for the end
+ * of the bucket: the client would take the next response for the rest of this one. Nothing
+ * after it may leave. */
+static void end_connection(request_rec *r)
+{
+    conn_rec *c = r->connection;
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+
+    c->keepalive = AP_CONN_CLOSE;
+    if (is_delimited_by_close(r))
+        reset_connection(c);
+    else if (socket)
+        apr_socket_shutdown(socket, APR_SHUTDOWN_WRITE);
+    c->aborted = 1;
+}
+
+/* The pool of a request ends when all of its response has been read from its buckets. */
+static apr_status_t check_sent_file(void *data)
+{
+    const sent_file_t *sent = data;
+    struct stat status;
+    bool is_whole = fstat(sent->fd, &status) == 0 && status.st_size >= sent->end;
+
+    close(sent->fd);
+    if (!is_whole && !sent->r->connection->aborted) {
+        ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, sent->r->connection,
+                      WGWNO(0059) "a file became shorter while it was sent; the response is cut");
+        end_connection(sent->r);
+    }
+    return APR_SUCCESS;
+}
+
 /* Make an APR file that closes its descriptor with its pool, also when a filter has set it
  * aside: one from apr_os_file_put() does not, its duplicate does. Owns: fd. */
-static apr_file_t *file_of(int fd, bool uses_sendfile, apr_pool_t *p)
+static apr_file_t *file_of(request_rec *r, int fd, int64_t end, bool uses_sendfile)
 {
     apr_int32_t flags = APR_FOPEN_READ | (uses_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
     apr_os_file_t os_file = fd;
     apr_file_t *plain, *file;
+    sent_file_t *sent = apr_palloc(r->pool, sizeof *sent);
 
-    apr_os_file_put(&plain, &os_file, flags, p);
-    apr_status_t rv = apr_file_dup(&file, plain, p);
-    apr_file_close(plain);
-    return rv == APR_SUCCESS ? file : NULL;
+    *sent = (sent_file_t){ .r = r, .fd = fd, .end = end };
+    apr_pool_cleanup_register(r->pool, sent, check_sent_file, apr_pool_cleanup_null);
+    apr_os_file_put(&plain, &os_file, flags, r->pool);
+    return apr_file_dup(&file, plain, r->pool) == APR_SUCCESS ? file : NULL;
 }
 
 /* A 304 or 412 instead of a file, where the client's conditions say so (RFC 9110, 13). */
@@ -340,7 +382,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 {
     wgw_brigade_t *x = of(exchange);
     request_rec *r = x->r;
-    apr_file_t *file = file_of(fd, x->uses_sendfile, r->pool);
+    apr_file_t *file = file_of(r, fd, offset + size, x->uses_sendfile);
 
     if (x->override_status)
         return WGW_EUNWANTED;

@@ -37,6 +37,7 @@ typedef struct {
     wgw_reply_t reply;
     wgw_buffer_t in;         /* what was received and not taken */
     size_t at;               /* bytes of it that were taken */
+    wgw_deadline_t frame_by; /* until when a frame that has begun has to be complete; 0 none has */
     int fd;                  /* a descriptor that came, before its FILE; -1 */
     int held_file;           /* a file whose turn it is, until what follows is known; -1 */
     int64_t held_offset, held_size;
@@ -249,6 +250,16 @@ static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
     }
 }
 
+/* A frame that comes byte by byte gets no longer than one that does not come. */
+static step_t bound_frame(relay_t *y)
+{
+    if (y->at)
+        y->frame_by.at_us = 0;
+    if (y->at < y->in.len && !y->frame_by.at_us)
+        y->frame_by = wgw_deadline_in_us(y->pool->socket_timeout_us);
+    return y->frame_by.at_us && wgw_deadline_left_us(y->frame_by) == 0 ? time_out(y) : STEP_ON;
+}
+
 /* Take all that is complete, and pass on what came together, together. *need_out: bytes the
  * next frame has to have. */
 static step_t take_events(relay_t *y, size_t *need_out)
@@ -267,6 +278,8 @@ static step_t take_events(relay_t *y, size_t *need_out)
     *need_out = event.need;
     if (step == STEP_ON)
         step = pass_on(y, false);
+    if (step == STEP_ON)
+        step = bound_frame(y);
     wgw_buffer_consume(&y->in, y->at);
     y->at = 0;
     return step;
@@ -390,6 +403,7 @@ static step_t serve(relay_t *y)
     size_t need = 0;
     step_t step = send_request(y);
 
+    y->frame_by.at_us = 0;
     wgw_reply_init(&y->reply, &y->link->phase, y->x->exchange.request,
                    (size_t)y->pool->header_buffer_bytes);
     while (step == STEP_ON) {
