@@ -164,6 +164,7 @@ static wgw_blob_t worker(apr_pool_t *p, const wgw_pool_t *pool)
         .socket_timeout_us = (uint64_t)pool->socket_timeout_us,
         .graceful_timeout_us = (uint64_t)pool->graceful_timeout_us,
         .shutdown_timeout_us = (uint64_t)pool->shutdown_timeout_us,
+        .shares_user = wgw_is_root() && pool->uid == ap_unixd_config.user_id,
         .locale = text(pool->locale),
         .key = pool->key,
     };

@@ -81,6 +81,7 @@ enum { WGW_SPEC_VERSION = 1 };
     X(U64, socket_timeout_us)    /* for one read or write between httpd and the process */ \
     X(U64, graceful_timeout_us) \
     X(U64, shutdown_timeout_us) \
+    X(U32, shares_user)          /* 1: others run as its user who must not look into it */ \
     X(TEXT, locale)              /* for setlocale(LC_ALL); "" left */ \
     X(TEXT, key)                 /* what opens a connection: 64 hexadecimal digits */
 

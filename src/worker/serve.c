@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -332,6 +333,10 @@ int wgw_py_serve(const char *extension)
 
     if (code)
         return code;
+    /* As httpd's own children are, where it is their user: whoever could look into this process
+     * would have the key that makes a request believed. */
+    if (wgw_wrk.spec.shares_user)
+        prctl(PR_SET_DUMPABLE, 0);
     if (*wgw_wrk.spec.locale && !setlocale(LC_ALL, wgw_wrk.spec.locale))
         wgw_log(&wgw_wrk_log, WGW_LOG_WARN, WGWNO(0141) "locale '%s' is not there: install it "
                 "(locale -a lists what is), or change locale=", wgw_wrk.spec.locale);

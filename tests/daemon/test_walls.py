@@ -334,8 +334,6 @@ except OSError as error:
 
 
 @ROOT_ONLY
-@pytest.mark.xfail(strict=True, reason="a daemon process is dumpable: another pool of the same user may "
-                   "ptrace it and read the key in its memory")
 def test_pools_of_one_user(make_server):
     """Two pools without user= share httpd's, and should not be able to read each other."""
     made = make_server(pools())

@@ -27,7 +27,7 @@ CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
 START, DRAIN, STOP, READY, LEAVING = 1, 2, 3, 16, 17
 KEY = "0123456789abcdef" * 4
-ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 64, 272, 64
+ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 56, 264, 64
 ENTRY_COUNT = 8
 EPOCH = 7
 
@@ -221,7 +221,7 @@ class Daemon:
                 + struct.pack("<I", 16) + texts(()) + texts(preloads)
                 + struct.pack("<IIII", 3, 2, 4, 0)
                 + struct.pack("<QQQQ", response_buffer, 20_000_000, microseconds, microseconds)
-                + text("") + text(key))
+                + struct.pack("<I", 0) + text("") + text(key))
 
     def __enter__(self) -> "Daemon":
         return self
