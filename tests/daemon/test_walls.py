@@ -499,16 +499,17 @@ def test_shutting_the_listener_down(make_server):
 
 @ROOT_ONLY
 def test_flooding_the_log(make_server):
-    """200 MB to descriptor 2: lines are dropped and counted, nobody waits."""
+    """200 MB to descriptor 2, which takes what it can: lines are dropped and counted, nobody waits."""
     made = make_server(pools())
     made.allow_log("flood|WGW0115|WGW0119")
     code = b"""
-os.set_blocking(2, True)
 line = (b'flood' * 200 + b'\\n') * 64
-sent = 0
-while sent < 200 << 20:
-    sent += os.write(2, line)
-result = sent
+for _ in range((200 << 20) // len(line)):
+    try:
+        os.write(2, line)
+    except BlockingIOError:
+        pass
+result = os.get_blocking(2)
 """
     request = kit.Background(made, "/a/run", code)
     others_serve(made)
