@@ -7,10 +7,10 @@ import pathlib
 import pwd
 import re
 import socket
-import time
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
