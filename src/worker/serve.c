@@ -1,6 +1,7 @@
 #include "worker/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <locale.h>
@@ -171,6 +172,13 @@ static bool map_board(uint32_t row_count, uint32_t entry_count)
     return true;
 }
 
+/* They came through an exec, but are for no program that the application starts. */
+static void keep_descriptors(void)
+{
+    for (int fd = WGW_FD_LISTENER; fd <= WGW_FD_BOARD; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* Read START. Returns: 0; else an exit code, said in the log. */
 static int read_start(void)
 {
@@ -328,6 +336,7 @@ static int run(void)
 
 int wgw_py_serve(const char *extension)
 {
+    keep_descriptors();
     int code = read_start();
 
     if (code)

@@ -15,6 +15,20 @@ SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
     WSGIScriptAlias / {apps}/inside.wsgi
 """)
+OF_PROGRAMS = """
+import os, subprocess
+result = {}
+def links(number):
+    return [os.readlink(f"/proc/{number}/fd/{name}") for name in os.listdir(f"/proc/{number}/fd")]
+program = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+for _ in range(500):
+    if open(f"/proc/{program}/comm").read().strip() == "sleep":
+        break
+    __import__("time").sleep(0.01)
+result = links(program)
+os.kill(program, 9)
+os.waitpid(program, 0)
+"""
 MANY_FILES = """
 import array, os, socket, stat, struct, tempfile
 def connections():
@@ -46,6 +60,12 @@ except OSError:
     pass
 os._exit(1)
 """
+
+
+def test_descriptors_of_programs(server):
+    """Not the listener, the control channel or the scoreboard, also where Python closes nothing."""
+    links = kit.inside(server, OF_PROGRAMS)
+    assert [link for link in links if link.startswith(("socket:", "/memfd:"))] == []
 
 
 def test_many_files_in_one_response(server):
