@@ -66,13 +66,14 @@ static wgw_deadline_t earlier(wgw_deadline_t a, wgw_deadline_t b)
     return a.at_us < b.at_us ? a : b;
 }
 
-/* Nobody finds an idle thread here any more. */
+/* Nobody finds an idle thread here any more. The row may have another process already, if the
+ * supervisor was killed and this one was stopped meanwhile. */
 static void withdraw(void)
 {
-    if (!wgw_wrk.row)
-        return;
-    atomic_store(&wgw_wrk.row->epoch, 0);
-    atomic_store(&wgw_wrk.row->idle_count, INT_MIN / 2);
+    uint32_t own = wgw_wrk.epoch;
+
+    if (wgw_wrk.row && atomic_compare_exchange_strong(&wgw_wrk.row->epoch, &own, 0))
+        atomic_store(&wgw_wrk.row->idle_count, INT_MIN / 2);
 }
 
 void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
