@@ -207,6 +207,7 @@ static void leave_copy(void)
     const int OWN[] = { WGW_FD_LISTENER, WGW_FD_CONTROL, WGW_FD_BOARD, wgw_wrk.events, wgw_wrk.wake,
                         wgw_wrk.io_events, wgw_wrk.signals[0], wgw_wrk.signals[1] };
 
+    wgw_wrk.is_copy = true;
     wgw_io_forget_signals();
     wgw_conns_close_copies();
     for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
@@ -275,6 +276,8 @@ static void preload(void)
             .sink = wgw_wrk_log,
         };
         wgw_bridge_preload(wgw_wrk.bridge, &one);
+        if (wgw_wrk.is_copy) /* what was imported has forked: the copy must not serve, nor count */
+            _exit(WGW_EXIT_OK);
     }
 }
 
