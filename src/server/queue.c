@@ -115,7 +115,8 @@ static void set_state(wgw_entry_t *entry, wgw_entry_state_t state)
     atomic_store(&entry->state, state);
 }
 
-/* Take what is FREE. Returns: false when it is another request's. */
+/* Take what is FREE: of nobody (client_pid 0) until its new owner has written who it is, so that
+ * nobody takes it for one that a dead child has left. Returns: false when it is another request's. */
 static bool take_free(wgw_entry_t *entry, _Atomic bool *is_taken)
 {
     uint32_t state = WGW_ENTRY_FREE;
@@ -183,6 +184,7 @@ bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *s
 
 void wgw_queue_leave(wgw_seat_t *seat)
 {
+    atomic_store(&seat->entry->client_pid, 0);
     atomic_store(&seat->entry->state, WGW_ENTRY_FREE);
     atomic_store(&links_of(seat->pool)->is_taken[seat->number], false);
 }

@@ -20,6 +20,7 @@
 #include "wire/descriptor.h"
 
 enum { SPAN_COUNT = 32, IN_SIZE = 64 * 1024 };
+enum { FILES_MOST = 16 }; /* of one response: their descriptors stay open until it has ended */
 
 typedef enum {
     STEP_ON,
@@ -41,6 +42,7 @@ typedef struct {
     int fd;                  /* a descriptor that came, before its FILE; -1 */
     int held_file;           /* a file whose turn it is, until what follows is known; -1 */
     int64_t held_offset, held_size;
+    unsigned file_count;     /* that came */
     wgw_span_t spans[SPAN_COUNT]; /* of the body, to leave together */
     size_t span_count;
     bool has_head;           /* it was set in httpd */
@@ -176,6 +178,8 @@ static step_t take_file(relay_t *y, const wgw_reply_event_t *event)
         return step;
     if (y->fd < 0)
         return fail_bad(y, "a file without a descriptor");
+    if (++y->file_count > FILES_MOST)
+        return fail_bad(y, "more than 16 files in one response");
     wgw_file_fault_t fault = wgw_file_check(y->fd, event->offset, event->size);
     if (fault)
         return fail_bad(y, FAULTS[fault]);

@@ -59,7 +59,8 @@ const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_coun
     board->map = map;
     board->quiet_counts = calloc(row_count, sizeof *board->quiet_counts);
     board->use_counts = calloc(row_count, sizeof *board->use_counts);
-    if (!board->quiet_counts || !board->use_counts)
+    board->were_left = calloc(entry_count, sizeof *board->were_left);
+    if (!board->quiet_counts || !board->use_counts || !board->were_left)
         return "memory is short";
     if (board->map->magic != WGW_BOARD_MAGIC)
         return "the scoreboard is of another version of mod_wsgigw";
@@ -76,6 +77,7 @@ void wgw_sup_board_close(wgw_sup_board_t *board)
         close(board->fd);
     free(board->quiet_counts);
     free(board->use_counts);
+    free(board->were_left);
     *board = (wgw_sup_board_t){ .fd = -1 };
 }
 
@@ -177,12 +179,24 @@ static bool is_dead(const wgw_sup_board_t *board, int32_t pid)
     return parent && parent != board->parent;
 }
 
-static bool is_abandoned(const wgw_sup_board_t *board, wgw_entry_t *entry, uint32_t state,
-                         const uint32_t *epochs, int64_t now_us)
+/* An entry is freed at the second sweep that finds it so: one that a child has just taken has no
+ * client yet, and must not become another request's. */
+static void free_left(wgw_sup_board_t *board, uint32_t i, int32_t pid, uint32_t state)
+{
+    wgw_entry_t *entry = &wgw_board_entries(board->map, board->row_count)[i];
+    bool is_again = board->were_left[i];
+
+    board->were_left[i] = !is_again;
+    if (is_again && atomic_compare_exchange_strong(&entry->client_pid, &pid, 0))
+        atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_FREE);
+}
+
+static bool is_abandoned(const wgw_sup_board_t *board, wgw_entry_t *entry, int32_t pid,
+                         uint32_t state, const uint32_t *epochs, int64_t now_us)
 {
     uint32_t row = atomic_load(&entry->row), epoch = atomic_load(&entry->epoch);
 
-    if (!is_dead(board, atomic_load(&entry->client_pid)))
+    if (!is_dead(board, pid))
         return false;
     if (state != WGW_ENTRY_BEGUN)
         return true;
@@ -217,13 +231,16 @@ static bool sweep_entries(wgw_sup_board_t *board, const uint32_t *epochs, int64_
     for (uint32_t i = 0; i < board->entry_count; i++) {
         wgw_entry_t *entry = &entries[i];
         uint32_t state = atomic_load(&entry->state), row = atomic_load(&entry->row);
-        if (state == WGW_ENTRY_FREE)
+        int32_t pid = atomic_load(&entry->client_pid);
+        bool is_left = state != WGW_ENTRY_FREE &&
+                       is_abandoned(board, entry, pid, state, epochs, now_us);
+        is_used = is_used || state != WGW_ENTRY_FREE;
+        if (is_left)
+            free_left(board, i, pid, state);
+        else
+            board->were_left[i] = false;
+        if (is_left || state == WGW_ENTRY_FREE)
             continue;
-        if (is_abandoned(board, entry, state, epochs, now_us)) {
-            atomic_compare_exchange_strong(&entry->state, &state, WGW_ENTRY_FREE);
-            continue;
-        }
-        is_used = true;
         wait_count += state == WGW_ENTRY_WAITING;
         if (state != WGW_ENTRY_WAITING && row < board->row_count)
             board->use_counts[row]++;

@@ -18,6 +18,7 @@ typedef struct wgw_sup_board_t {
     pid_t parent;          /* of httpd's children */
     uint8_t *quiet_counts; /* of each row: sweeps without an entry that refers to it */
     uint32_t *use_counts;  /* of each row: room for one sweep */
+    bool *were_left;       /* of each entry: the last sweep found its client dead */
     int32_t waiting_count; /* the map's, when no entry waited; quiet_waits sweeps ago */
     uint8_t quiet_waits;
 } wgw_sup_board_t;

@@ -18,7 +18,7 @@ enum { OWNED = 1, CALLED = 2, MUTED = 4 };
 #define AGE(state) ((state) >> 32)
 #define ONE_OLDER (UINT64_C(1) << 32)
 
-enum { CHUNK = 64, CHUNKS_MOST = 1024 };
+enum { CHUNK = 64, CHUNKS_MOST = 1024, SILENT_MOST = 128 };
 
 static wgw_conn_t *chunks[CHUNKS_MOST]; /* CHUNK records each; filled from the front */
 static unsigned chunk_count;
@@ -88,6 +88,29 @@ void wgw_conn_mute(wgw_conn_t *conn)
         control_events(wgw_wrk.events, EPOLL_CTL_MOD, conn, EPOLLET);
 }
 
+static bool is_silent(const wgw_conn_t *conn)
+{
+    char byte;
+
+    return conn->phase.in == WGW_IN_CLOSED &&
+           recv(conn->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/* Whoever may connect need not have the key, such as another pool that runs as httpd's user: of
+ * those that say nothing, the oldest makes room for the newest. httpd speaks at once. */
+static void limit_silent(uint64_t data)
+{
+    static _Atomic uint64_t last[SILENT_MOST]; /* complements; 0 none */
+    static atomic_uint count;
+    uint64_t before = atomic_exchange(&last[atomic_fetch_add(&count, 1) % SILENT_MOST], ~data);
+    wgw_conn_t *conn = before ? wgw_conn_own(~before) : NULL;
+
+    if (conn && is_silent(conn))
+        wgw_conn_close(conn);
+    else if (conn)
+        wgw_conn_disown(conn);
+}
+
 static void add_conn(int sock)
 {
     wgw_conn_t *conn = take_record(sock);
@@ -99,8 +122,11 @@ static void add_conn(int sock)
     conn->phase = (wgw_phase_t){ WGW_IN_CLOSED, WGW_ANSWER_QUIET };
     conn->is_closing = false;
     wgw_output_queue_reset(&conn->output, sock);
+    uint64_t data = data_of(conn); /* once epoll knows it, it may be gone at any time */
     if (control_events(wgw_wrk.events, EPOLL_CTL_ADD, conn, READING) != 0)
         wgw_conn_close(conn);
+    else
+        limit_silent(data);
 }
 
 /* Once a second at the most. */

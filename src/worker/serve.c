@@ -1,6 +1,7 @@
 #include "worker/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <locale.h>
@@ -66,13 +67,14 @@ static wgw_deadline_t earlier(wgw_deadline_t a, wgw_deadline_t b)
     return a.at_us < b.at_us ? a : b;
 }
 
-/* Nobody finds an idle thread here any more. */
+/* Nobody finds an idle thread here any more. The row may have another process already, if the
+ * supervisor was killed and this one was stopped meanwhile. */
 static void withdraw(void)
 {
-    if (!wgw_wrk.row)
-        return;
-    atomic_store(&wgw_wrk.row->epoch, 0);
-    atomic_store(&wgw_wrk.row->idle_count, INT_MIN / 2);
+    uint32_t own = wgw_wrk.epoch;
+
+    if (wgw_wrk.row && atomic_compare_exchange_strong(&wgw_wrk.row->epoch, &own, 0))
+        atomic_store(&wgw_wrk.row->idle_count, INT_MIN / 2);
 }
 
 void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
@@ -172,6 +174,13 @@ static bool map_board(uint32_t row_count, uint32_t entry_count)
     return true;
 }
 
+/* They came through an exec, but are for no program that the application starts. */
+static void keep_descriptors(void)
+{
+    for (int fd = WGW_FD_LISTENER; fd <= WGW_FD_BOARD; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* Read START. Returns: 0; else an exit code, said in the log. */
 static int read_start(void)
 {
@@ -199,6 +208,7 @@ static void leave_copy(void)
     const int OWN[] = { WGW_FD_LISTENER, WGW_FD_CONTROL, WGW_FD_BOARD, wgw_wrk.events, wgw_wrk.wake,
                         wgw_wrk.io_events, wgw_wrk.signals[0], wgw_wrk.signals[1] };
 
+    wgw_wrk.is_copy = true;
     wgw_io_forget_signals();
     wgw_conns_close_copies();
     for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
@@ -267,6 +277,8 @@ static void preload(void)
             .sink = wgw_wrk_log,
         };
         wgw_bridge_preload(wgw_wrk.bridge, &one);
+        if (wgw_wrk.is_copy) /* what was imported has forked: the copy must not serve, nor count */
+            _exit(WGW_EXIT_OK);
     }
 }
 
@@ -329,6 +341,7 @@ static int run(void)
 
 int wgw_py_serve(const char *extension)
 {
+    keep_descriptors();
     int code = read_start();
 
     if (code)

@@ -31,6 +31,8 @@ typedef struct wgw_wrk_t {
     int io_events;                /* epoll: control, signals, connections with output waiting */
     int signals[2];               /* pipe: a byte for each signal */
 
+    bool is_copy;                 /* in a forked copy of the process */
+
     pthread_mutex_t lock;         /* for what follows */
     pthread_cond_t changed;
     int thread_count;             /* threads that are running */

@@ -206,6 +206,20 @@ def test_connections_come_and_go(daemon):
     eventually(lambda: daemon.descriptors() == before, "descriptors as before")
 
 
+def test_who_connects_and_says_nothing_takes_no_descriptors(daemon):
+    """httpd's user may connect without the key; another pool may run as that user."""
+    kept = daemon.connect()
+    kept.send(daemon.request("hello"))
+    assert kept.body() == b"hello"
+    before = daemon.settled_descriptors()
+    silent = [daemon.connect(opens=False) for _ in range(400)]
+    eventually(lambda: daemon.descriptors() <= before + 128, "the oldest are closed")
+    kept.send(daemon.request("hello"))
+    assert kept.body() == b"hello" and daemon.ask("hello") == b"hello"
+    for one in (kept, *silent):
+        one.close()
+
+
 def test_without_a_descriptor_connections_wait(daemon):
     daemon.ask("hello")
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (daemon.settled_descriptors() + 5,) * 2)

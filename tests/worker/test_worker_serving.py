@@ -340,6 +340,16 @@ def test_without_threads_it_runs_its_preloads(make, tmp_path):
     assert daemon.exit_code() == 0
 
 
+def test_a_copy_that_comes_back_from_a_preload_ends(make, tmp_path):
+    """It would serve on descriptors that are closed, and count threads that are not there."""
+    script = tmp_path / "forking.py"
+    script.write_text(f"import os\npid = os.fork()\nif pid:\n"
+                      f"    open({str(tmp_path / 'ended')!r}, 'w').write(str(os.waitpid(pid, 0)[1]))\n")
+    daemon = make(preloads=["script", script, ""])
+    assert (tmp_path / "ended").read_text() == "0"
+    assert daemon.ask("hello") == b"hello"
+
+
 def test_a_failing_preload_is_said_and_it_serves(make, tmp_path):
     script = tmp_path / "broken.py"
     script.write_text("raise ValueError('broken preload')\n")
