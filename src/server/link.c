@@ -17,15 +17,20 @@ static struct timeval timeval_of(int64_t us)
     return (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
 }
 
+static void set_limit(int sock, int option, int64_t us)
+{
+    struct timeval limit = timeval_of(us > 0 ? us : 1);
+
+    setsockopt(sock, SOL_SOCKET, option, &limit, sizeof limit);
+}
+
 static int make_socket(const wgw_pool_t *pool)
 {
     int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = timeval_of(pool->socket_timeout_us);
 
     if (sock < 0)
         return -1;
-    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    set_limit(sock, SO_RCVTIMEO, pool->socket_timeout_us);
     if (pool->send_buffer_bytes)
         setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &pool->send_buffer_bytes, sizeof(int));
     if (pool->receive_buffer_bytes)
@@ -44,12 +49,14 @@ static int connect_row(const wgw_pool_t *pool, unsigned row, wgw_deadline_t dead
     enum { PAUSE_US = 10000 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+    set_limit(sock, SO_SNDTIMEO, wgw_deadline_left_us(deadline)); /* bounds connect(), too */
     snprintf(address.sun_path, sizeof address.sun_path, "%s.%u.sock", pool->socket_path, row);
     while (connect(sock, (struct sockaddr *)&address, sizeof address) != 0) {
         if (!is_passing(errno) || wgw_deadline_left_us(deadline) == 0)
             return errno;
         usleep(PAUSE_US);
     }
+    set_limit(sock, SO_SNDTIMEO, pool->socket_timeout_us);
     return 0;
 }
 

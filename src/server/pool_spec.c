@@ -146,6 +146,16 @@ static wgw_blob_t encode_worker(apr_pool_t *p, const wgw_worker_spec_t *spec)
     return blob;
 }
 
+/* The longest Timeout of all servers: any of them may use the pool. */
+static apr_interval_time_t client_timeout(void)
+{
+    apr_interval_time_t longest = 0;
+
+    for (const server_rec *s = ap_server_conf; s; s = s->next)
+        longest = s->timeout > longest ? s->timeout : longest;
+    return longest;
+}
+
 static wgw_blob_t worker(apr_pool_t *p, const wgw_pool_t *pool)
 {
     const char *main_group = wgw_group_find_main(p, ap_server_conf, pool);
@@ -162,6 +172,7 @@ static wgw_blob_t worker(apr_pool_t *p, const wgw_pool_t *pool)
         .server_version = server_version(p),
         .response_buffer_bytes = (uint64_t)pool->response_buffer_bytes,
         .socket_timeout_us = (uint64_t)pool->socket_timeout_us,
+        .client_timeout_us = (uint64_t)client_timeout(),
         .graceful_timeout_us = (uint64_t)pool->graceful_timeout_us,
         .shutdown_timeout_us = (uint64_t)pool->shutdown_timeout_us,
         .shares_user = wgw_is_root() && pool->uid == ap_unixd_config.user_id,

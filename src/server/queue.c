@@ -307,8 +307,13 @@ static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t
 /* A process that has ended meanwhile has a count of its own, or none. */
 static void give_back(const wgw_pool_t *pool, unsigned row, uint32_t epoch)
 {
-    if (atomic_load(&row_of(pool, row)->epoch) == epoch)
-        atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+    if (atomic_load(&row_of(pool, row)->epoch) != epoch)
+        return;
+    atomic_fetch_add(&row_of(pool, row)->idle_count, 1);
+    if (atomic_load(&pool->board->waiting_count) <= 0)
+        return;
+    atomic_fetch_add(&pool->board->idle_seq, 1);
+    syscall(SYS_futex, &pool->board->idle_seq, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 void wgw_queue_give_back(const wgw_pool_t *pool, const wgw_link_t *link)

@@ -105,9 +105,11 @@ static step_t lose(relay_t *y)
         return STEP_AGAIN;
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
-                  WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s",
+                  WGWNO(0052) "the daemon process of pool '%s' that served this request %s; %s. The "
+                  "error log of '%s' has more about it, and the Python stacks after a signal",
                   y->pool->name, how_ended(y),
-                  y->has_output ? "the response is cut" : "the client gets 502");
+                  y->has_output ? "the response is cut" : "the client gets 502",
+                  y->pool->server->server_hostname);
     return fail(y, HTTP_BAD_GATEWAY);
 }
 

@@ -79,6 +79,7 @@ enum { WGW_SPEC_VERSION = 1 };
     X(NUMBERS, server_version)   /* three: httpd's */ \
     X(U64, response_buffer_bytes) /* of a process, in memory; what is more goes to a file */ \
     X(U64, socket_timeout_us)    /* for one read or write between httpd and the process */ \
+    X(U64, client_timeout_us)    /* Timeout of httpd, for one read from its client */ \
     X(U64, graceful_timeout_us) \
     X(U64, shutdown_timeout_us) \
     X(U32, shares_user)          /* 1: others run as its user who must not look into it */ \

@@ -35,7 +35,7 @@ static wgw_status_t status_of_fault(unsigned fault)
 static ssize_t receive(int sock, char *buf, size_t size)
 {
     enum { MARGIN_MS = 10000 };
-    int patience = (int)(wgw_wrk.spec.socket_timeout_us / 1000) + MARGIN_MS;
+    int patience = (int)(wgw_wrk.spec.client_timeout_us / 1000) + MARGIN_MS;
 
     for (;;) {
         struct pollfd one = { .fd = sock, .events = POLLIN };

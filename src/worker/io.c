@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -44,6 +45,8 @@ static void take_signal(int number)
     case SIGUSR1:
         wgw_wrk_leave(WGW_LEAVE_EVICTION, graceful_us, shutdown_us);
         break;
+    case 0: /* only to look at the time again */
+        break;
     default: /* SIGHUP, SIGUSR2: for subscribers of the application */
         wgw_log(&wgw_wrk_log, WGW_LOG_INFO, "signal %d came; nobody has subscribed to it", number);
     }
@@ -70,6 +73,11 @@ static void set_handlers(void (*handler)(int))
 void wgw_io_forget_signals(void)
 {
     set_handlers(SIG_DFL);
+}
+
+void wgw_io_look_again(void)
+{
+    on_signal_sig(0);
 }
 
 /* --- the supervisor ------------------------------------------------------------------- */
@@ -119,7 +127,10 @@ static int time_left_ms(void)
     pthread_mutex_lock(&wgw_wrk.lock);
     int64_t left_us = wgw_wrk.is_leaving ? wgw_deadline_left_us(wgw_wrk.exit_by) : -1;
     pthread_mutex_unlock(&wgw_wrk.lock);
-    return left_us < 0 ? -1 : (int)(left_us / 1000 + (left_us % 1000 > 0));
+    if (left_us < 0)
+        return -1;
+    int64_t left_ms = left_us / 1000 + (left_us % 1000 > 0);
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
 /* Not exit(): threads may still be in Python, or hold any lock. */

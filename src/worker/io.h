@@ -10,6 +10,9 @@
  * Returns: false, said in the log. */
 bool wgw_io_start(void);
 
+/* Have the thread look at the time again: the process is leaving. Context: any thread. */
+void wgw_io_look_again(void);
+
 /* In a forked copy: signals have their default effect again. */
 void wgw_io_forget_signals(void);
 

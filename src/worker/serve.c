@@ -92,6 +92,7 @@ void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
     withdraw();
     pthread_cond_broadcast(&wgw_wrk.changed);
     pthread_mutex_unlock(&wgw_wrk.lock);
+    wgw_io_look_again();
     if (is_first && reason != WGW_LEAVE_TOLD)
         wgw_io_tell(message, sizeof message);
 }

@@ -220,7 +220,7 @@ class Daemon:
                 + struct.pack("<I", main_group is not None) + text(main_group or "")
                 + struct.pack("<I", 16) + texts(()) + texts(preloads)
                 + struct.pack("<IIII", 3, 2, 4, 0)
-                + struct.pack("<QQQQ", response_buffer, 20_000_000, microseconds, microseconds)
+                + struct.pack("<QQQQQ", response_buffer, 20_000_000, 20_000_000, microseconds, microseconds)
                 + struct.pack("<I", 0) + text("") + text(key))
 
     def __enter__(self) -> "Daemon":
