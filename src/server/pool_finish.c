@@ -108,7 +108,7 @@ static int refuse_use(apr_pool_t *p, server_rec *main_server, const wgw_group_us
 {
     ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, use->server,
                  WGWNO(0072) "%s (%s, line %d): process group '%s' is not declared%s A "
-                 "WSGIDaemonProcess declares one", use->directive, use->file, use->line, use->group,
+                 "WSGIDaemonProcess declares one; %%{GLOBAL} is embedded mode", use->directive, use->file, use->line, use->group,
                  wgw_pool_suggest(p, main_server, use->group));
     return HTTP_INTERNAL_SERVER_ERROR;
 }
