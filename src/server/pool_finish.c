@@ -166,6 +166,10 @@ void wgw_parent_log_pools(server_rec *main_server)
     if (wgw_server_config(main_server)->accept_mutex)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
                      WGWNO(0074) "WSGIAcceptMutex has no effect: no lock is needed here");
+    if (!wgw_server_config(main_server)->rotates_sockets)
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
+                     WGWNO(0083) "WSGISocketRotation Off has no effect: old sockets stay as long as a "
+                     "child of httpd uses them");
     for (int i = 0; i < wgw_pools(main_server)->nelts; i++) {
         const wgw_pool_t *pool = APR_ARRAY_IDX(wgw_pools(main_server), i, wgw_pool_t *);
         if (pool->without_effect)

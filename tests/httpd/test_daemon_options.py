@@ -461,6 +461,11 @@ def test_accept_mutex_is_said_to_have_no_effect(make_server):
     assert len(made.log.find("WGW0074: WSGIAcceptMutex has no effect", "info")) == 1
 
 
+def test_rotation_is_said_to_have_no_effect(make_server):
+    assert make_server(Site("WSGISocketRotation Off")).log.find("WGW0083: WSGISocketRotation Off has no effect")
+    assert not make_server(Site("")).log.find("WGW0083")
+
+
 def test_main_group_is_said_for_each_pool(make_server):
     made = make_server(Site("""
         WSGIDaemonProcess one
