@@ -96,8 +96,8 @@ int main(void)
 #define ALIAS(directive, kind, usage) \
     printf("### %s\n`%s %s`\n\n- contexts: server, virtual host\n\n", directive, directive, usage);
     WGW_ALIASES(ALIAS)
-    puts("Options of the three: `process-group=` (as WSGIProcessGroup; a name must be declared above the "
-         "line), `application-group=` (as WSGIApplicationGroup),\n`callable-object=` (as WSGICallableObject, taken literally), "
+    puts("Options of the three: `process-group=` and `application-group=` (as WSGIProcessGroup and "
+         "WSGIApplicationGroup),\n`callable-object=` (as WSGICallableObject, taken literally), "
          "`pass-authorization=On|Off`. With both groups given, and no token but\n%{GLOBAL} in them, "
          "the script is loaded before its first request.\n\n## Daemon processes\n");
 #define DECLARATION(directive, handler, usage) \

@@ -384,9 +384,10 @@ def _log_failure(script, failure, exception):
     if isinstance(exception, SystemExit):
         advice = " (it called sys.exit() while being imported)"
     elif isinstance(exception, ModuleNotFoundError):
+        where = ("python-home= and python-path= of WSGIDaemonProcess" if process_group
+                 else "WSGIPythonHome and WSGIPythonPath")
         advice = (f" (module '{exception.name}' was looked for by Python "
-                  f"{sys.version.split()[0]} in {sys.prefix}; see WSGIPythonHome and "
-                  "WSGIPythonPath)")
+                  f"{sys.version.split()[0]} in {sys.prefix}; see {where})")
     again = "" if failure.first == failure.summary else f" The first failure was: {failure.first}."
     _report(f"WGW0014: '{_shown(script)}' could not be loaded{advice}; {effect} until a file "
             f"that took part changes, or the next try in {failure.delay:.0f} s.{again}",

@@ -273,11 +273,19 @@ def stage_app(app: App, root: ServerRoot) -> App:
 
 
 def check_venv(python: AppPython, user: ServerUser | None) -> None:
-    if python.home and not readable_by(user, python.home):
-        raise Problem(
-            f"the virtual environment {python.home} is not readable for {user.name if user else 'you'}, "
-            "as whom httpd serves.\nMake it readable, or deactivate it, or start as an ordinary user."
-        )
+    """The folder, and in daemon mode its interpreter, as a rule a link to one elsewhere."""
+    who = user.name if user else "you"
+    cure = "Make it readable, or deactivate it, or start as an ordinary user."
+    if python.home is None:
+        return
+    if not readable_by(user, python.home):
+        raise Problem(f"the virtual environment {python.home} is not readable for {who}, as whom "
+                      f"httpd serves.\n{cure}")
+    interpreter = python.home / "bin" / "python3"
+    if python.mode == "daemon" and interpreter.is_symlink() and not readable_by(user, interpreter):
+        raise Problem(f"the interpreter of the virtual environment {python.home} is "
+                      f"{os.path.realpath(interpreter)},\nwhich {who}, as whom httpd serves, may not "
+                      f"execute.\n{cure}")
 
 
 # --- configuration and run --------------------------------------------------

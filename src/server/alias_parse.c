@@ -32,8 +32,7 @@ bool wgw_is_dotted_name(const char *text)
     return !is_start;
 }
 
-/* A name must be declared already, so that a slip is found where it is; what a token becomes,
- * only a request can tell. */
+/* Where a name is not declared, that is found when all has been read: the order is the user's. */
 static const char *set_process_group(cmd_parms *cmd, wgw_alias_t *alias, const char *value)
 {
     const char *wrong = wgw_group_check(cmd->pool, value);
@@ -41,12 +40,8 @@ static const char *set_process_group(cmd_parms *cmd, wgw_alias_t *alias, const c
     alias->process_group = value;
     if (wrong)
         return apr_pstrcat(cmd->pool, cmd->cmd->name, ": process-group: ", wrong, NULL);
-    if (wgw_is_token(value) || wgw_pool_find(ap_server_conf, value))
-        return NULL;
-    return apr_psprintf(cmd->pool, "%s: process-group '%s' is not declared%s Allowed are the name of "
-                        "a WSGIDaemonProcess above this line, %%{GLOBAL} (embedded mode), and tokens",
-                        cmd->cmd->name, value,
-                        wgw_pool_suggest(cmd->pool, ap_server_conf, value));
+    wgw_group_note_use(cmd, value);
+    return NULL;
 }
 
 static const char *set_application_group(cmd_parms *cmd, wgw_alias_t *alias, const char *value)

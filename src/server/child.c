@@ -287,6 +287,8 @@ static apr_status_t leave(void *ctx)
 void wgw_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
+    if (!graceful)
+        wgw_queue_child_stop_sig();
     if (!graceful && child->has_thread && !(child->api && child->api->is_inside()))
         begin_stop(child);
 }

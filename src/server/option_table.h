@@ -64,7 +64,8 @@
     X("WSGISocketPrefix", SERVER, socket_prefix, PREFIX, WGW_CTX_S, 0, 0, "wsgi", \
       "How the sockets' paths begin; relative to DefaultRuntimeDir, or else to ServerRoot.") \
     X("WSGISocketRotation", SERVER, rotates_sockets, FLAG, WGW_CTX_S, 0, 0, "On", \
-      "New sockets at each restart; Off keeps their paths.") \
+      "Understood for mod_wsgi's sake; has no effect: the sockets of a restart are new, and the old ones " \
+      "stay as long as a child of httpd uses them.") \
     X("WSGIAcceptMutex", SERVER, accept_mutex, MUTEX, WGW_CTX_S, 0, 0, "", \
       "Understood for mod_wsgi's sake; has no effect, as no lock is needed.")
 

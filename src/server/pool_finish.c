@@ -108,7 +108,7 @@ static int refuse_use(apr_pool_t *p, server_rec *main_server, const wgw_group_us
 {
     ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, use->server,
                  WGWNO(0072) "%s (%s, line %d): process group '%s' is not declared%s A "
-                 "WSGIDaemonProcess declares one", use->directive, use->file, use->line, use->group,
+                 "WSGIDaemonProcess declares one; %%{GLOBAL} is embedded mode", use->directive, use->file, use->line, use->group,
                  wgw_pool_suggest(p, main_server, use->group));
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -166,6 +166,10 @@ void wgw_parent_log_pools(server_rec *main_server)
     if (wgw_server_config(main_server)->accept_mutex)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
                      WGWNO(0074) "WSGIAcceptMutex has no effect: no lock is needed here");
+    if (!wgw_server_config(main_server)->rotates_sockets)
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server,
+                     WGWNO(0083) "WSGISocketRotation Off has no effect: old sockets stay as long as a "
+                     "child of httpd uses them");
     for (int i = 0; i < wgw_pools(main_server)->nelts; i++) {
         const wgw_pool_t *pool = APR_ARRAY_IDX(wgw_pools(main_server), i, wgw_pool_t *);
         if (pool->without_effect)

@@ -95,12 +95,15 @@ static apr_array_header_t *python_args(apr_pool_t *p)
     return args;
 }
 
-static apr_array_header_t *folders(apr_pool_t *p, const char *path)
+/* For the front of sys.path. home= comes first there, where it is given. */
+static apr_array_header_t *folders(apr_pool_t *p, const wgw_pool_t *pool)
 {
     apr_array_header_t *list = apr_array_make(p, 4, sizeof(const char *));
     char *last = NULL;
 
-    for (char *folder = apr_strtok(apr_pstrdup(p, text(path)), ":", &last); folder;
+    if (pool->home)
+        APR_ARRAY_PUSH(list, const char *) = pool->home;
+    for (char *folder = apr_strtok(apr_pstrdup(p, text(pool->python_path)), ":", &last); folder;
          folder = apr_strtok(NULL, ":", &last))
         APR_ARRAY_PUSH(list, const char *) = folder;
     return list;
@@ -167,7 +170,7 @@ static wgw_blob_t worker(apr_pool_t *p, const wgw_pool_t *pool)
         .has_main_group = main_group != NULL,
         .main_group = text(main_group),
         .interpreter_limit = (uint32_t)wgw_server_config(ap_server_conf)->group_limit,
-        .python_path = texts(folders(p, pool->python_path)),
+        .python_path = texts(folders(p, pool)),
         .preloads = texts(preloads(p, pool)),
         .server_version = server_version(p),
         .response_buffer_bytes = (uint64_t)pool->response_buffer_bytes,

@@ -26,7 +26,8 @@
       "Their other groups; those of the user if not given.") \
     X("umask", MODE, umask, "0", "0777", "", "Mode bits that new files do not get.") \
     X("home", FOLDER, home, "", "", "", \
-      "Working folder. If not given: the user's home where the user is not httpd's, else /.") \
+      "Working folder, and the first one of sys.path. If not given: the user's home where the user is " \
+      "not httpd's, else /, and nothing in sys.path.") \
     X("chroot", FOLDER, chroot, "", "", "", \
       "Root folder of the processes. All other paths here are inside it, and so must be " \
       "the interpreter and what WSGIDaemonExtension names. Has an effect where root starts httpd.") \

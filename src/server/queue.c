@@ -23,6 +23,7 @@ typedef struct {
 
 static links_t *children_links; /* by wgw_pool_t.index */
 static pid_t parent_pid;
+static _Atomic bool is_stopping; /* this child, ungracefully */
 
 /* --- kept connections ----------------------------------------------------------------- */
 
@@ -50,6 +51,11 @@ void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools)
         children_links[i].kept = apr_pcalloc(pchild, pool->row_count * sizeof(wgw_link_t *));
         children_links[i].is_taken = apr_pcalloc(pchild, pool->entry_count * sizeof(_Atomic bool));
     }
+}
+
+void wgw_queue_child_stop_sig(void)
+{
+    atomic_store(&is_stopping, true);
 }
 
 static wgw_row_t *row_of(const wgw_pool_t *pool, unsigned row)
@@ -277,8 +283,9 @@ static int wait_in_queue(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_
             nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
         if (row >= 0)
             return row;
-        *why_out = is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
-        if (wgw_deadline_left_us(seat->wait_by) == 0 ||
+        *why_out = atomic_load(&is_stopping) ? WGW_CLAIM_STOPS
+                                             : is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
+        if (*why_out == WGW_CLAIM_STOPS || wgw_deadline_left_us(seat->wait_by) == 0 ||
             (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
             return -1;
         sleep_until_idle(pool, is_anybody ? seat->wait_by : nobody_by, seq);

@@ -18,6 +18,10 @@ typedef struct wgw_seat_t {
 /* Make this child's side of every pool. Context: child_init. */
 void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools);
 
+/* Let nobody wait in a queue any more. Context: the child ends ungracefully, maybe in a signal
+ * handler. */
+void wgw_queue_child_stop_sig(void);
+
 /* Take a place. Returns: false when there is none: requests of HTTP/2 can be more than the
  * threads of httpd. */
 bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out);
@@ -26,6 +30,7 @@ typedef enum wgw_claim_t {
     WGW_CLAIMED,
     WGW_CLAIM_FULL,   /* none is idle, and as many requests wait as may (listen-backlog) */
     WGW_CLAIM_LATE,   /* no thread became idle before wait_by */
+    WGW_CLAIM_STOPS,  /* httpd ends, and the connection to the client has been closed */
     WGW_CLAIM_NOBODY  /* no process is there, for as long as connect-timeout, or ever again */
 } wgw_claim_t;
 

@@ -451,6 +451,8 @@ static int refuse_claim(relay_t *y, wgw_claim_t why)
 
     if (why == WGW_CLAIM_FULL)
         return refuse_full(y);
+    if (why == WGW_CLAIM_STOPS)
+        return HTTP_SERVICE_UNAVAILABLE; /* nobody is there to read it */
     if (why == WGW_CLAIM_LATE)
         return refuse(y, HTTP_GATEWAY_TIME_OUT,
                       apr_psprintf(p, WGWNO(0055) "no thread of pool '%s' became idle in time "

@@ -63,7 +63,7 @@ static int check_embedded(request_rec *r)
                   "WSGIDaemonProcess (WSGIProcessGroup does)");
 }
 
-/* --- script-user, script-group -------------------------------------------------------- */
+/* --- threads=0, script-user, script-group -------------------------------------------------------- */
 
 static bool is_as_demanded(const wgw_pool_t *pool, const apr_finfo_t *info)
 {
@@ -84,6 +84,15 @@ static int refuse_owner(request_rec *r, const wgw_pool_t *pool, const char *path
                                (unsigned long)(is_user ? pool->script_uid : pool->script_gid),
                                is_user ? "no group and nobody else" : "nobody else",
                                is_user ? "script-user" : "script-group", pool->name));
+}
+
+static int check_serves(request_rec *r, const wgw_pool_t *pool)
+{
+    if (pool->thread_count)
+        return OK;
+    return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
+                  apr_psprintf(r->pool, WGWNO(0082) "process group '%s' has threads=0, so it serves no "
+                               "requests; give it threads, or the request another group", pool->name));
 }
 
 static int check_owner(request_rec *r, const wgw_pool_t *pool)
@@ -126,5 +135,6 @@ int wgw_route(request_rec *r, const wgw_pool_t **pool_out)
         return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
                       apr_psprintf(r->pool, WGWNO(0081) "process group '%s' is declared in a virtual "
                                    "host with another ServerName, and is for that one only", group));
-    return check_owner(r, *pool_out);
+    status = check_serves(r, *pool_out);
+    return status == OK ? check_owner(r, *pool_out) : status;
 }

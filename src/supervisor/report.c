@@ -35,8 +35,9 @@ static void report_signal(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spe
 
     if (number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGILL ||
         number == SIGFPE)
-        advice = "; a fault in a C extension, as a rule: WSGIApplicationGroup %{GLOBAL} helps with "
-                 "those that do not know sub-interpreters, and python -X faulthandler shows where";
+        advice = "; a fault in a C extension, as a rule: the lines before have the Python stacks, and "
+                 "WSGIApplicationGroup %{GLOBAL} helps with extensions that do not know "
+                 "sub-interpreters";
     else if (number == SIGKILL)
         advice = "; by somebody outside, or by the system for lack of memory (see the kernel's "
                  "log)";
@@ -46,9 +47,12 @@ static void report_signal(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spe
             WCOREDUMP(end->status) ? ", with a core dump" : "", advice);
 }
 
-static bool is_wrong_python(int code)
+/* What is wrong with an interpreter that exits with this code at once; NULL: it has run. */
+static const char *wrong_python(int code)
 {
-    return code == 1 || code == 2 || code == 126 || code == 127;
+    if (code == 126 || code == 127)
+        return "cannot be run, as a rule because a library that it needs is missing or not readable";
+    return code == 1 || code == 2 ? "is too old for -P, is not CPython, or cannot be run" : NULL;
 }
 
 static void report_early_code(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
@@ -58,12 +62,12 @@ static void report_early_code(const wgw_log_sink_t *sink, const wgw_pool_spec_t 
         wgw_log(sink, WGW_LOG_INFO,
                 WGWNO(0105) "process %ld of pool '%s' exited with code %d before it was ready; "
                 "the line before says why", (long)end->pid, spec->name, code);
-    else if (is_wrong_python(code))
+    else if (wrong_python(code))
         wgw_log(sink, WGW_LOG_ERR,
                 WGWNO(0109) "process %ld of pool '%s' exited with code %d before it was ready: "
-                "%s is too old for -P, is not CPython, or cannot be run; if lines before this "
-                "one do not say more, name CPython 3.11 or newer with python= or python-home=",
-                (long)end->pid, spec->name, code, spec->python);
+                "%s %s; if lines before this one do not say more, name CPython 3.11 or newer with "
+                "python= or python-home=", (long)end->pid, spec->name, code, spec->python,
+                wrong_python(code));
     else
         wgw_log(sink, WGW_LOG_ERR,
                 WGWNO(0121) "process %ld of pool '%s' exited with code %d before it was ready; "

@@ -335,3 +335,19 @@ def test_stop_while_there_is_no_supervisor(make_server):
     made.stop()
     eventually(lambda: all(map(kit.is_gone, mine)), "the end of the processes", 20)
     assert not checks.sockets_below(made.root)
+
+
+def test_stop_does_not_wait_for_requests_that_no_process_takes(make_server):
+    """They would keep the child until httpd kills it, ten seconds later."""
+    made = make_server(Site("""
+        WSGIDaemonProcess none python=/bin/false connect-timeout=60s
+        WSGIScriptAlias / {apps}/probe.wsgi process-group=none
+    """))
+    made.allow_log("WGW0109|WGW0125")
+    waiting = made.connect()
+    waiting.request("GET", "/")
+    time.sleep(1)  # nothing tells from outside that it waits
+    begin = time.monotonic()
+    made.stop()
+    assert time.monotonic() - begin < 7
+    waiting.close()

@@ -257,14 +257,18 @@ def test_name_that_is_not_declared(make_server, text):
 ALIAS = "WSGIScriptAlias / {apps}/probe.wsgi process-group="
 
 
-def test_name_in_an_alias_is_declared_above(make_server):
+def test_name_in_an_alias(make_server):
+    """In any order; mod_wsgi wants the declaration first only where it loads the script ahead."""
     accepted(make_server, f"WSGIDaemonProcess site-a\n{ALIAS}site-a")
+    accepted(make_server, f"{ALIAS}site-a\nWSGIDaemonProcess site-a")
+    accepted(make_server, ALIAS + "site-a application-group=%{GLOBAL}\nWSGIDaemonProcess site-a")
     for token in ("%{GLOBAL}", "%{ENV:x}", "%{SERVER}", "%{HOST}", "%{RESOURCE}"):
         accepted(make_server, ALIAS + token)
-    output = refused(make_server, f"{ALIAS}site-a\nWSGIDaemonProcess site-a")
-    assert "process-group 'site-a' is not declared. Allowed are the name of a WSGIDaemonProcess" in output
     output = refused(make_server, f"WSGIDaemonProcess site-a\n{ALIAS}site-b")
-    assert "process-group 'site-b' is not declared; did you mean 'site-a'?" in output
+    assert re.search(r"WGW0072: WSGIScriptAlias \(.*httpd.conf, line \d+\): process group 'site-b' is not "
+                     "declared; did you mean 'site-a'?", output)
+    output = refused(make_server, VHOST % ("one", "WSGIDaemonProcess one") + VHOST % ("two", ALIAS + "one"))
+    assert "WGW0073: WSGIScriptAlias" in output
     assert "process-group: '%{X}' is not a token" in refused(make_server, ALIAS + "%{X}")
 
 
@@ -455,6 +459,11 @@ def test_default_python_is_that_of_the_server(make_server, tmp_path):
 def test_accept_mutex_is_said_to_have_no_effect(make_server):
     made = make_server(Site("WSGIAcceptMutex pthread\nWSGIAcceptMutex default"))
     assert len(made.log.find("WGW0074: WSGIAcceptMutex has no effect", "info")) == 1
+
+
+def test_rotation_is_said_to_have_no_effect(make_server):
+    assert make_server(Site("WSGISocketRotation Off")).log.find("WGW0083: WSGISocketRotation Off has no effect")
+    assert not make_server(Site("")).log.find("WGW0083")
 
 
 def test_main_group_is_said_for_each_pool(make_server):

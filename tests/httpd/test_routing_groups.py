@@ -11,7 +11,8 @@ USER = system.server_user().pw_name
 
 SITE = Site("""
     WSGIDaemonProcess main
-    WSGIDaemonProcess other
+    WSGIDaemonProcess other home={htdocs}
+    WSGIDaemonProcess imports threads=0
     <VirtualHost *:{port}>
         ServerName one
         WSGIDaemonProcess own
@@ -49,7 +50,10 @@ SITE = Site("""
     </VirtualHost>
     <VirtualHost *:{port}>
         ServerName two
-        WSGIScriptAlias /own {apps}/probe.wsgi process-group=own
+        WSGIScriptAlias /own {apps}/probe.wsgi
+        <Location /own>
+            WSGIProcessGroup own
+        </Location>
         WSGIScriptAlias /main {apps}/probe.wsgi process-group=main
     </VirtualHost>
 """, modules=("setenvif",))
@@ -60,7 +64,7 @@ def ask(server, target, host="one", group=None):
     if answer.status == 200:
         return json.loads(answer.body)["environ"]["mod_wsgi.process_group"]
     assert answer.status == 500
-    return server.expect_log("WGW00(76|80|81): ", "error")[-1].message
+    return server.expect_log("WGW00(76|80|81|82): ", "error")[-1].message
 
 
 @pytest.mark.parametrize("target, host, group", [
@@ -95,6 +99,16 @@ def test_unknown_group(server):
 def test_group_of_another_virtual_host(server):
     assert ask(server, "/own", "two") == ("WGW0081: process group 'own' is declared in a virtual host with "
                                           "another ServerName, and is for that one only")
+
+
+def test_group_that_serves_no_requests(server):
+    assert ask(server, "/env", group="imports").startswith("WGW0082: process group 'imports' has threads=0")
+
+
+def test_home_is_on_the_path(server):
+    """First, as in mod_wsgi, but for what the script puts before it; and only where it is given."""
+    paths = [json.loads(server.get(target, host="one").body)["path"] for target in ("/inherits", "/main")]
+    assert paths[0][1] == str(server.htdocs) and str(server.htdocs) not in paths[1]
 
 
 def test_restrict_process(server):

@@ -26,9 +26,6 @@ MISTAKES = {
                                    rf"application-group: '%\{{VHOST\}}' is not a token; {TOKENS}"),
     "empty group": ("WSGIScriptAlias / {apps}/probe.wsgi application-group=",
                     r"empty name is not allowed; the main interpreter is %\{GLOBAL\}"),
-    "process group not declared": ("WSGIScriptAlias / {apps}/probe.wsgi process-group=mine",
-                                   r"process-group 'mine' is not declared. Allowed are the name of a WSGIDaemonProcess "
-                                   r"above this line, %\{GLOBAL\}"),
     "authorization option": ("WSGIScriptAlias / {apps}/probe.wsgi pass-authorization=Yes",
                              "pass-authorization 'Yes' is not allowed; allowed is On or Off"),
     "alias without file": ("WSGIScriptAlias /app", "WSGIScriptAlias takes URL-path file.folder"),

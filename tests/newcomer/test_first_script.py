@@ -39,7 +39,7 @@ SCRIPTS = {
     "none": ("application = None\n", ["WGW001[56]: .*'application'"]),
     "missing-module": ("import no_such_module_at_all\n",
                        ["WGW0014: .*'no_such_module_at_all' was looked for by Python 3.* in .*"
-                        "WSGIPythonHome and WSGIPythonPath",
+                        "(WSGIPythonHome and WSGIPythonPath|python-home= and python-path= of)",
                         "ModuleNotFoundError: No module named 'no_such_module_at_all'"]),
     "raises": ("1 / 0\n", [r'File "\S*/raises\.wsgi", line 1', "ZeroDivisionError"]),
     "exits": ("import sys\nsys.exit('bye')\n",
@@ -144,7 +144,7 @@ def test_folder_may_not_be_entered(server):
 def test_module_missing(server):
     assert server.get("/module").status == 500
     server.expect_traceback("ModuleNotFoundError: No module named 'no_such_package'")
-    assert server.log.find("WGW0014: 'no_such_package.wsgi'.*WSGIPythonPath", "error")
+    assert server.log.find("WGW0014: 'no_such_package.wsgi'.*(WSGIPythonPath|python-path=)", "error")
 
 
 def test_not_a_file(server):

@@ -77,3 +77,17 @@ def test_app(name, tmp_path):
     (tmp_path / "broken.wsgi").write_text("x = 1\ndef application(:\n")
     (tmp_path / "broken_module.py").write_text("def\n")
     refused(serve("--app", app, folder=tmp_path), *words)
+
+
+@pytest.mark.skipif(not system.is_root(), reason="root serves as another user, who may not read all")
+def test_interpreter_of_the_environment_is_out_of_reach(tmp_path, monkeypatch):
+    """The environment is readable, and its python a link into a folder that is not."""
+    shut, venv = tmp_path / "shut", stage.session_folder() / "venv-of-shut"
+    shut.mkdir(mode=0o700)
+    (shut / "python3").symlink_to(sys.executable)
+    (venv / "bin").mkdir(parents=True)
+    (venv / "lib" / "python3.12" / "site-packages").mkdir(parents=True)
+    (venv / "bin" / "python3").symlink_to(shut / "python3")
+    monkeypatch.setenv("VIRTUAL_ENV", str(venv))
+    refused(serve(), f"the interpreter of the virtual environment {venv} is ", "may not execute",
+            "deactivate it")
