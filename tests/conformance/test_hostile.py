@@ -68,7 +68,7 @@ def test_file_that_shrinks_while_sent(server, key, tls):
         eventually(lambda: (server.work / f"{key}.bin").stat().st_size < 2 ** 21, "the cut")
         answer.read_all()
     assert first is not None and not answer.complete
-    server.allow_log("WGW0049|AH02965|core_output_filter|sendfile")
+    server.allow_log("WGW0049|WGW0059|AH02965|core_output_filter|sendfile")
 
 
 def test_file_without_a_size(server):

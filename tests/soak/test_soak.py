@@ -38,18 +38,18 @@ def pss_kib(pid):
     return int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE).group(1))
 
 
-def child(server):
-    """Return the only child of the parent process."""
-    (pid,) = [int(status.parent.name) for status in pathlib.Path("/proc").glob("[0-9]*/status")
-              if f"\nPPid:\t{server.pid}\n" in status.read_text()]
-    return pid
+def memory(server):
+    """Return the PSS of each process but the parent: child, supervisor, daemon processes."""
+    pids = {process.pid for process in server.remember_processes()} - {server.pid}
+    return {pid: pss_kib(pid) for pid in pids}
 
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (Debian: wrk)")
 def test_memory_does_not_grow(server):
     server.allow_log(r"soak|WGW0010|Traceback|APPLICATIONS|\^\^\^|AH10159|AH00484")
     assert load(server, WARM_UP) >= WARM_UP
-    pid, before = child(server), pss_kib(child(server))
+    before = memory(server)
     assert load(server, REQUESTS - WARM_UP) >= REQUESTS - WARM_UP
-    assert child(server) == pid, "the process was replaced"
-    assert pss_kib(pid) - before < GROWTH_KIB
+    after = memory(server)
+    assert after.keys() == before.keys(), "a process was replaced"
+    assert all(after[pid] - before[pid] < GROWTH_KIB for pid in before), (before, after)
