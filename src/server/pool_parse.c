@@ -1,4 +1,6 @@
 /* Reading WSGIDaemonProcess by the table of its options. */
+#include <stddef.h>
+
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
@@ -17,7 +19,7 @@ WGW_POOL_OPTIONS(FIELD_CHECK)
 
 static const wgw_pool_option_t OPTIONS[] = {
 #define OPTION_ROW(option, how, field, low, high, text, help) \
-    { .name = option, .kind = &wgw_pool_##how, .offset = APR_OFFSETOF(wgw_pool_t, field), \
+    { .name = option, .kind = &wgw_pool_##how, .offset = offsetof(wgw_pool_t, field), \
       .least = low, .most = high, .preset = text },
     WGW_POOL_OPTIONS(OPTION_ROW)
 };
