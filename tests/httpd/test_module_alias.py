@@ -68,6 +68,7 @@ def test_httpd_configuration_holds_for_it(made):
     made.expect_log("AH01630", "error")
 
 
+@pytest.mark.modes("embedded")  # each of several processes says it once
 @pytest.mark.parametrize("target, patterns", {
     "/missing": [r"WGW0014: 'package\.absent' could not be loaded",
                  "ModuleNotFoundError: No module named 'package.absent'"],
