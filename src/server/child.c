@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <ap_mpm.h>
@@ -24,6 +25,7 @@
 #include "wsgigw/embedded.h"
 
 enum { DRAIN_US = 1500 * 1000, LEAVE_US = 2500 * 1000 }; /* httpd kills a child after 3 s and more */
+enum { STUCK_US = 2700 * 1000 };
 
 typedef enum { IDLE, STARTING, SERVING, FAILED } phase_t;
 
@@ -284,11 +286,34 @@ static apr_status_t leave(void *ctx)
     return APR_SUCCESS;
 }
 
+static void on_alarm_sig(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
+/* Prefork ends a child from the handler of SIGTERM, on top of whatever it was doing. Where that
+ * held a lock of malloc() or of a log, the cleanups of httpd and of all modules wait for ever. */
+static void bound_end_sig(void)
+{
+    struct sigaction action = { .sa_handler = on_alarm_sig };
+    struct itimerval limit = { .it_value = { STUCK_US / 1000000, STUCK_US % 1000000 } };
+    sigset_t alarm_only;
+
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+    setitimer(ITIMER_REAL, &limit, NULL);
+}
+
 void wgw_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
     if (!graceful)
         wgw_queue_child_stop_sig();
+    if (!graceful && child->has_thread && !child->process.is_multithread)
+        bound_end_sig();
     if (!graceful && child->has_thread && !(child->api && child->api->is_inside()))
         begin_stop(child);
 }

@@ -154,6 +154,10 @@ class Background:
         except BaseException as error:
             self._error = error
 
+    def is_answered(self) -> bool:
+        """Say whether answer() would return, or raise, at once."""
+        return not self._thread.is_alive()
+
     def answer(self, timeout_s: float = 60):
         """Wait for the answer; raise what the request raised."""
         self._thread.join(timeout_s)

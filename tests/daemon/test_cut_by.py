@@ -26,6 +26,15 @@ MOUNTS = """
     CacheSocache shmcb:{run}/cache
     CacheHeader On
 """
+CHILDREN = """StartServers 1
+ServerLimit 1
+ThreadsPerChild 48
+ThreadLimit 48
+MaxRequestWorkers 48
+MinSpareThreads 1
+MaxSpareThreads 48"""
+"""A thread for every request: a connection waits for one of the child that accepted it."""
+
 SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
     <VirtualHost *:{port}>
@@ -47,7 +56,7 @@ SITE = Site("""
 """ + MOUNTS + """
     </VirtualHost>
 """, modules=("ssl", "filter", "deflate", "cache", "cache_disk", "cache_socache", "socache_shmcb",
-              "http2"), tls=True)
+              "http2"), children=CHILDREN, tls=True)
 
 LINES = {
     "raise": "ValueError: raised in mid-body",

@@ -205,8 +205,8 @@ class Server:
 
     def wait_notes(self, key: str, count: int = 1) -> List[str]:
         """Wait until the application has noted `count` lines under `key`; return them."""
-        eventually(lambda: len(self.notes(key)) >= count,
-                   f"{count} notes {key}, there are {self.notes(key)}")
+        if not settled(lambda: len(self.notes(key)) >= count, PATIENCE_S):
+            raise AssertionError(f"{count} notes {key} expected, there are {self.notes(key)}")
         return self.notes(key)
 
     def open_gate(self, key: str) -> None:
