@@ -157,7 +157,7 @@ static wgw_entry_t *entry_of(const wgw_request_note_t *note)
 }
 
 /* From here on the application may have seen the request: no other process may get it. */
-static void mark_begun(const wgw_request_note_t *note)
+static void mark_begun(const wgw_request_note_t *note, int64_t now_us)
 {
     wgw_entry_t *entry = entry_of(note);
 
@@ -166,12 +166,14 @@ static void mark_begun(const wgw_request_note_t *note)
         return;
     atomic_store(&entry->row, wgw_wrk.row_number);
     atomic_store(&entry->epoch, wgw_wrk.epoch);
-    atomic_store(&entry->since_us, wgw_now_us());
+    atomic_store(&entry->since_us, now_us);
     atomic_store(&entry->state, WGW_ENTRY_BEGUN);
 }
 
-static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note)
+static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_policy_t *policy)
 {
+    int64_t begun_us = wgw_now_us();
+
     if (atomic_load(&wgw_wrk.is_refusing)) {
         wgw_wrk_exchange_end(x, WGW_FRAME_REFUSED, 0);
         return;
@@ -179,10 +181,11 @@ static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note)
     if (note->epoch != wgw_wrk.epoch)
         wgw_row_claim(wgw_wrk.row); /* it was claimed from the process before this one */
     x->request.daemon_start = now_seconds();
-    mark_begun(note);
+    mark_begun(note, begun_us);
     int http_status = wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
     wgw_wrk_exchange_leave(x);
     wgw_wrk_exchange_end(x, WGW_FRAME_STATUS, http_status);
+    wgw_policy_note(policy, wgw_now_us() - begun_us);
 }
 
 static bool serve_request(reader_t *r, wgw_request_memory_t *memory)
@@ -200,7 +203,7 @@ static bool serve_request(reader_t *r, wgw_request_memory_t *memory)
     if (x.note.has_body || has_file)
         wgw_phase_body_is_complete(&r->conn->phase);
     wgw_wrk_count_in();
-    run(&x, &x.note);
+    run(&x, &x.note, &memory->policy);
     wgw_wrk_exchange_deinit(&x);
     wgw_wrk_count_out();
     return true;

@@ -5,12 +5,14 @@
 #include "base/buffer.h"
 #include "exchange/message.h"
 #include "worker/conn.h"
+#include "worker/policy.h"
 
-/* Memory of a thread, kept from request to request. */
+/* What a thread keeps from request to request. */
 typedef struct wgw_request_memory_t {
     wgw_buffer_t in;       /* a REQUEST frame, as long as the request lives */
     wgw_buffer_t head;     /* a HEAD frame that has not left */
     wgw_var_store_t vars;
+    wgw_policy_t policy;
 } wgw_request_memory_t;
 
 /* Serve what there is to read from a connection: open it, or serve one request, or close it.

@@ -21,6 +21,7 @@
 #include "worker/conn.h"
 #include "worker/io.h"
 #include "worker/log.h"
+#include "worker/policy.h"
 #include "worker/request.h"
 #include "worker/title.h"
 #include "worker/worker.h"
@@ -211,6 +212,7 @@ static void leave_copy(void)
 
     wgw_wrk.is_copy = true;
     wgw_io_forget_signals();
+    wgw_policy_forget();
     wgw_conns_close_copies();
     for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
         close(OWN[i]);

@@ -87,6 +87,34 @@ def test_display_name(make_server):
     assert pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") == b"my own site"
 
 
+def policies(pid):
+    """The scheduling policy of each thread of a process."""
+    return [os.sched_getscheduler(int(name)) for name in os.listdir(f"/proc/{pid}/task")]
+
+
+def test_short_requests_do_not_preempt(make_server):
+    """A thread whose requests are short competes as SCHED_BATCH; what it forks, and a thread that
+    gets longer ones again, as any other."""
+    made = make_server(Site("""
+        WSGIDaemonProcess p threads=1
+        WSGIScriptAlias /p {apps}/inside.wsgi process-group=p application-group=%{GLOBAL}
+    """))
+    pid = kit.pid_of(made, "/p")
+    assert set(policies(pid)) == {os.SCHED_OTHER}
+    eventually(lambda: kit.pid_of(made, "/p") == pid and policies(pid).count(os.SCHED_BATCH) == 1,
+               "one thread that does not preempt")
+    forked = """
+child = os.fork()
+if not child:
+    os._exit(os.sched_getscheduler(0) + 100)
+result = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) - 100
+"""
+    assert kit.inside(made, forked, "/p") == os.SCHED_OTHER
+    for _ in range(8):
+        kit.inside(made, "import time; time.sleep(0.02)", "/p")
+    assert set(policies(pid)) == {os.SCHED_OTHER}
+
+
 @ROOT_ONLY
 @pytest.mark.parametrize("nice", [7, -3])
 def test_cpu_priority(ask, nice):
