@@ -39,14 +39,29 @@ typedef enum wgw_exec_message_t {
     WGW_EXEC_STOP = 3,  /* u32 milliseconds: the same, but do not wait for what can be cut */
     /* process -> supervisor */
     WGW_EXEC_READY = 16,   /* everything is imported and it takes requests */
-    WGW_EXEC_LEAVING = 17  /* u8 wgw_leave_reason_t: it has begun to end by itself */
+    WGW_EXEC_LEAVING = 17, /* u8 wgw_leave_reason_t: it has begun to end by itself */
+    WGW_EXEC_WANTS = 18    /* u8 wgw_cause_t: it is to be replaced, and serves until it is told DRAIN */
 } wgw_exec_message_t;
 
 typedef enum wgw_leave_reason_t {
     WGW_LEAVE_TOLD,     /* by DRAIN or STOP, or the supervisor has gone */
-    WGW_LEAVE_SHUTDOWN, /* SIGTERM or SIGINT to the process */
-    WGW_LEAVE_EVICTION  /* SIGUSR1 to the process */
+    WGW_LEAVE_SHUTDOWN  /* SIGTERM or SIGINT to the process */
 } wgw_leave_reason_t;
+
+/* Why a process is replaced by another one, which is ready before it stops. */
+typedef enum wgw_cause_t {
+    WGW_CAUSE_RELOAD,           /* a graceful restart, or the administrator */
+    WGW_CAUSE_SCRIPT,           /* a script that it has loaded has changed */
+    WGW_CAUSE_EVICTION,         /* SIGUSR1 to the process */
+    WGW_CAUSE_MAXIMUM_REQUESTS,
+    WGW_CAUSE_RESTART_INTERVAL,
+    WGW_CAUSE_INACTIVITY,
+    WGW_CAUSE_CPU_TIME,
+    WGW_CAUSE_MEMORY,           /* memory-reload= */
+    WGW_CAUSE_REQUEST_TIMEOUT,  /* a thread does not come back from a request */
+    WGW_CAUSE_DEADLOCK,         /* its interpreter is not to be had */
+    WGW_CAUSE_COUNT
+} wgw_cause_t;
 
 /* A START message is at most this long. */
 enum { WGW_EXEC_START_MOST = 256 * 1024 };

@@ -31,6 +31,7 @@
 #define RESTART_SEND_US (2 * SECOND_US) /* httpd's main loop waits meanwhile */
 #define STEADY_US (10 * SECOND_US)      /* who dies sooner is not started again at once */
 enum { LEAST_ENTRIES = 8, KEY_BYTES = 32 };
+enum { ROWS_OF_PLACE = 3 }; /* one serves, one is on trial, one finishes what it has */
 
 /* Lives as long as httpd. */
 typedef struct {
@@ -140,7 +141,7 @@ static bool make_pool(generation_t *g, wgw_pool_t *pool)
 {
     unsigned threads = (unsigned)(pool->process_count * pool->thread_count);
 
-    pool->row_count = 2 * (unsigned)pool->process_count;
+    pool->row_count = ROWS_OF_PLACE * (unsigned)pool->process_count;
     pool->entry_count = threads + (unsigned)pool->listen_backlog + count_httpd_threads();
     if (pool->entry_count < LEAST_ENTRIES)
         pool->entry_count = LEAST_ENTRIES;

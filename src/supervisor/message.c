@@ -78,7 +78,12 @@ bool wgw_sup_worker_message_decode(const char *data, size_t len, wgw_worker_mess
     if (out->kind == WGW_EXEC_LEAVING) {
         uint8_t reason = wgw_cursor_u8(&c);
         out->reason = (wgw_leave_reason_t)reason;
-        return wgw_cursor_is_done(&c) && reason <= WGW_LEAVE_EVICTION;
+        return wgw_cursor_is_done(&c) && reason <= WGW_LEAVE_SHUTDOWN;
+    }
+    if (out->kind == WGW_EXEC_WANTS) {
+        uint8_t cause = wgw_cursor_u8(&c);
+        out->cause = (wgw_cause_t)cause;
+        return wgw_cursor_is_done(&c) && cause < WGW_CAUSE_COUNT;
     }
     return out->kind == WGW_EXEC_READY && wgw_cursor_is_done(&c);
 }

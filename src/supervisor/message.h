@@ -29,8 +29,9 @@ typedef struct wgw_parent_message_t {
 const char *wgw_sup_message_decode(const char *data, size_t len, wgw_parent_message_t *out);
 
 typedef struct wgw_worker_message_t {
-    wgw_exec_message_t kind;   /* READY or LEAVING */
+    wgw_exec_message_t kind;   /* READY, LEAVING or WANTS */
     wgw_leave_reason_t reason; /* LEAVING */
+    wgw_cause_t cause;         /* WANTS */
 } wgw_worker_message_t;
 
 /* Decode a message of a daemon process. Returns: false when it is none. */

@@ -14,26 +14,14 @@
 #include "base/log.h"
 #include "supervisor/board.h"
 #include "supervisor/listener.h"
-#include "supervisor/logpipe.h"
 #include "supervisor/message.h"
 #include "supervisor/report.h"
+#include "supervisor/source.h"
 #include "supervisor/spawn.h"
 #include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
-#define PAUSE_US (SECOND_US / 10)      /* between reads of a pool that floods its log */
 #define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
-enum { ORPHANS_MOST = 16 };            /* pipes that only children of dead processes hold */
-
-/* A log pipe; it outlives the process while a child of that one holds it. */
-typedef struct source_t {
-    struct source_t *next;
-    wgw_sup_pool_t *pool;
-    wgw_watch_t watch;
-    wgw_logpipe_t pipe;
-    bool is_orphan;
-    bool is_paused;
-} source_t;
 
 typedef struct {
     wgw_listener_t listener;
@@ -41,9 +29,9 @@ typedef struct {
     bool is_shut;           /* the listener must be bound anew */
     pid_t pid;              /* 0 none */
     uint32_t epoch;
-    bool was_ready, has_left; /* it has said so, which it may once */
+    bool was_ready, has_left, has_asked; /* it has said so, which it may once */
     wgw_watch_t exit, control;
-    source_t *source;
+    wgw_source_t *source;
 } process_t;
 
 struct wgw_sup_pool_t {
@@ -52,12 +40,10 @@ struct wgw_sup_pool_t {
     void *memory;           /* of spec */
     wgw_sup_board_t board;
     wgw_logfile_t logfile;
-    wgw_log_rate_t rate;
+    wgw_sources_t sources;
     wgw_step_t *step;
     process_t *rows;        /* spec.row_count */
     uint32_t *epochs;       /* of each row: room for one sweep */
-    source_t *sources;
-    int64_t resume_us;      /* when paused sources are read again; 0: there is none */
     int64_t wake_us;        /* the step function's */
     int64_t sweep_us;       /* when to look at the scoreboard next */
     int64_t said_us;        /* when lost log lines were last said */
@@ -81,108 +67,15 @@ static wgw_log_sink_t sink_of(wgw_sup_pool_t *pool)
     return (wgw_log_sink_t){ .write = write_log, .ctx = pool };
 }
 
-static void drop_source(wgw_sup_pool_t *pool, source_t *source)
-{
-    source_t **at = &pool->sources;
-
-    while (*at && *at != source)
-        at = &(*at)->next;
-    if (*at)
-        *at = source->next;
-    for (uint32_t r = 0; pool->rows && r < pool->spec.row_count; r++)
-        if (pool->rows[r].source == source)
-            pool->rows[r].source = NULL;
-    wgw_sup_loop_close(pool->loop, &source->watch);
-    free(source);
-}
-
-static bool read_source(source_t *source)
-{
-    wgw_sup_pool_t *pool = source->pool;
-
-    return wgw_sup_logpipe_read(&source->pipe, &pool->logfile, (wgw_level_t)pool->spec.log_level,
-                                &pool->rate);
-}
-
-static void on_log(void *ctx, uint32_t index, uint32_t events)
-{
-    source_t *source = ctx;
-    wgw_sup_pool_t *pool = source->pool;
-    uint32_t dropped_count = pool->rate.dropped_count;
-
-    (void)index, (void)events;
-    if (!read_source(source)) {
-        drop_source(pool, source);
-    } else if (pool->rate.dropped_count != dropped_count) {
-        wgw_sup_loop_change(pool->loop, &source->watch, 0);
-        source->is_paused = true;
-        pool->resume_us = wgw_now_us() + PAUSE_US;
-    }
-}
-
-static void resume_sources(wgw_sup_pool_t *pool)
-{
-    pool->resume_us = 0;
-    for (source_t *source = pool->sources; source; source = source->next)
-        if (source->is_paused) {
-            source->is_paused = false;
-            wgw_sup_loop_change(pool->loop, &source->watch, EPOLLIN);
-        }
-}
-
-/* Owns: fd. Returns: NULL when memory is short; its lines are lost then, but not its life. */
-static source_t *add_source(wgw_sup_pool_t *pool, int fd, pid_t pid)
-{
-    source_t *source = calloc(1, sizeof *source);
-
-    if (!source) {
-        close(fd);
-        return NULL;
-    }
-    source->pool = pool;
-    source->pipe.fd = fd;
-    source->pipe.pid = pid;
-    source->watch = (wgw_watch_t){ .fd = fd, .call = on_log, .ctx = source };
-    source->next = pool->sources;
-    pool->sources = source;
-    if (wgw_sup_loop_add(pool->loop, &source->watch, EPOLLIN))
-        return source;
-    close(fd);
-    drop_source(pool, source);
-    return NULL;
-}
-
-/* The process is gone: read what it left, keep the pipe for children that it may have. */
-static void orphan_source(wgw_sup_pool_t *pool, source_t *source)
-{
-    int orphan_count = 0;
-    source_t *oldest = NULL;
-
-    if (!source)
-        return;
-    if (!read_source(source)) {
-        drop_source(pool, source);
-        return;
-    }
-    source->is_orphan = true;
-    for (source_t *s = pool->sources; s; s = s->next)
-        if (s->is_orphan) {
-            orphan_count++;
-            oldest = s;
-        }
-    if (orphan_count > ORPHANS_MOST)
-        drop_source(pool, oldest);
-}
-
 static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
 {
     wgw_log_sink_t sink = sink_of(pool);
-    uint32_t dropped = pool->rate.dropped_count, lost = pool->logfile.lost_count;
+    uint32_t dropped = pool->sources.rate.dropped_count, lost = pool->logfile.lost_count;
 
     if ((!dropped && !lost) || now_us - pool->said_us < SECOND_US)
         return;
     pool->said_us = now_us;
-    pool->rate.dropped_count = pool->logfile.lost_count = 0;
+    pool->sources.rate.dropped_count = pool->logfile.lost_count = 0;
     if (dropped)
         wgw_log(&sink, WGW_LOG_WARN,
                 WGWNO(0115) "pool '%s' writes too much to its log: %u lines were dropped",
@@ -252,6 +145,12 @@ static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
 }
 
+static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
+{
+    pool->rows[r].has_asked = true;
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
+}
+
 static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
 {
     wgw_log_sink_t sink = sink_of(pool);
@@ -284,6 +183,8 @@ static void on_control(void *ctx, uint32_t r, uint32_t events)
         on_ready(pool, r);
     else if (is_message && message.kind == WGW_EXEC_LEAVING && !row->has_left)
         on_leaving(pool, r);
+    else if (is_message && message.kind == WGW_EXEC_WANTS && !row->has_asked)
+        on_wants(pool, r, message.cause);
     else
         on_garbage(pool, r);
 }
@@ -319,8 +220,7 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
                       .epoch = row->epoch,
                       .was_expected = is_told(wgw_sup_step_phase(pool->step, r)) };
     wgw_sup_board_end(&pool->board, r, row->epoch, status);
-    orphan_source(pool, row->source);
-    row->source = NULL;
+    wgw_sup_source_orphan(&pool->sources, row->source);
     wgw_sup_report_end(&sink, &pool->spec, &pool->board, &end);
     wgw_sup_loop_close(pool->loop, &row->exit);
     wgw_sup_loop_close(pool->loop, &row->control);
@@ -357,10 +257,10 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = row->has_left = false;
+    row->was_ready = row->has_left = row->has_asked = false;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid);
-    row->source = add_source(pool, spawned->log, spawned->pid);
+    wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
     row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
     row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
                                   .index = r };
@@ -377,8 +277,7 @@ static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 
     kill(row->pid, SIGKILL);
     waitpid(row->pid, NULL, 0);
-    if (row->source)
-        drop_source(pool, row->source);
+    wgw_sup_source_drop(&pool->sources, row->source);
     wgw_sup_loop_close(pool->loop, &row->exit);
     wgw_sup_loop_close(pool->loop, &row->control);
     row->pid = 0;
@@ -497,7 +396,6 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
                                     size_t why_size)
 {
     wgw_sup_pool_t *pool = calloc(1, sizeof *pool);
-    int64_t now_us = wgw_now_us();
 
     if (!pool) {
         free(memory);
@@ -511,7 +409,7 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     pool->memory = memory;
     pool->wake_us = WGW_STEP_NEVER;
     wgw_sup_logfile_init(&pool->logfile, log_fd);
-    wgw_sup_log_rate_init(&pool->rate, now_us);
+    wgw_sup_sources_init(&pool->sources, loop, &pool->logfile, (wgw_level_t)spec->log_level);
     pool->rows = calloc(spec->row_count, sizeof *pool->rows);
     pool->epochs = calloc(spec->row_count, sizeof *pool->epochs);
     pool->step = wgw_sup_step_create(&(wgw_step_config_t){
@@ -581,13 +479,10 @@ int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
     if (pool->sweep_us <= now_us)
         sweep(pool, now_us);
-    if (pool->resume_us && pool->resume_us <= now_us)
-        resume_sources(pool);
+    int64_t resume_us = wgw_sup_sources_tick(&pool->sources, now_us);
     say_lost(pool, now_us);
-    int64_t wake_us = earlier(pool->wake_us, pool->sweep_us);
-    if (pool->resume_us)
-        wake_us = earlier(wake_us, pool->resume_us);
-    if (pool->rate.dropped_count || pool->logfile.lost_count)
+    int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, pool->sweep_us));
+    if (pool->sources.rate.dropped_count || pool->logfile.lost_count)
         wake_us = earlier(wake_us, pool->said_us + SECOND_US);
     return wake_us;
 }
@@ -596,8 +491,7 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
 {
     if (!pool)
         return;
-    while (pool->sources)
-        drop_source(pool, pool->sources);
+    wgw_sup_sources_deinit(&pool->sources);
     for (uint32_t r = 0; pool->rows && r < pool->spec.row_count; r++)
         close_listener(pool, r);
     wgw_sup_board_close(&pool->board);

@@ -8,18 +8,26 @@
 #define BACKOFF_MOST_US (60 * SECOND_US)
 #define HEALTHY_US (60 * SECOND_US)  /* who served this long has no failures behind it */
 #define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
+#define TRIAL_US (60 * SECOND_US)    /* for a successor to be ready, where startup-timeout= is none */
+enum { NOBODY = -1, TRIALS_PART = 4 }; /* of the places, at least one, have a successor at a time */
 
 typedef struct {
     wgw_row_phase_t phase;
     bool was_ready;
     int64_t ready_us;     /* when */
     int64_t deadline_us;  /* of the phase */
+    uint32_t version;
+    bool is_wanted_new;   /* it is to be replaced, for `cause` */
+    wgw_cause_t cause;
 } row_t;
 
 typedef struct {
-    bool is_taken;        /* a process is starting or ready for it */
-    unsigned failure_count;
+    bool is_open;         /* it is to be filled */
+    int current;          /* row of the process that is starting or ready for it, or NOBODY */
+    int next;             /* row of the one on trial, or NOBODY */
+    unsigned failure_count, trial_failure_count;
     int64_t due_us;       /* no new process before that */
+    int64_t trial_due_us; /* no new trial before that */
 } place_t;
 
 typedef enum { IDLE, RUNNING, ENDING } phase_t;
@@ -29,6 +37,8 @@ struct wgw_step_t {
     phase_t phase;
     row_t *rows;          /* config.row_count */
     place_t *places;      /* config.process_count */
+    wgw_versions_t versions;
+    wgw_cause_t reload_cause; /* of versions.newest */
     wgw_action_t *actions; /* room for two of each row */
     size_t action_count;
 };
@@ -43,10 +53,15 @@ wgw_step_t *wgw_sup_step_create(const wgw_step_config_t *config)
     step->rows = calloc(config->row_count, sizeof *step->rows);
     step->places = calloc(config->process_count, sizeof *step->places);
     step->actions = calloc(2 * (size_t)config->row_count, sizeof *step->actions);
-    if (step->rows && step->places && step->actions)
-        return step;
-    wgw_sup_step_destroy(step);
-    return NULL;
+    step->versions.newest = 1;
+    if (!step->rows || !step->places || !step->actions) {
+        wgw_sup_step_destroy(step);
+        return NULL;
+    }
+    for (uint32_t p = 0; p < config->process_count; p++)
+        step->places[p] = (place_t){ .is_open = !config->process_least || p < config->process_least,
+                                     .current = NOBODY, .next = NOBODY };
+    return step;
 }
 
 void wgw_sup_step_destroy(wgw_step_t *step)
@@ -79,7 +94,8 @@ static void add_action(wgw_step_t *step, wgw_action_kind_t kind, wgw_action_reas
 {
     if (step->action_count < 2 * (size_t)step->config.row_count)
         step->actions[step->action_count++] =
-            (wgw_action_t){ .kind = kind, .reason = reason, .row = row, .timeout_us = timeout_us };
+            (wgw_action_t){ .kind = kind, .reason = reason, .row = row, .timeout_us = timeout_us,
+                            .cause = step->rows[row].cause };
 }
 
 /* --- rows ----------------------------------------------------------------------------- */
@@ -95,8 +111,43 @@ static void vacate(wgw_step_t *step, uint32_t r, int64_t due_us)
 {
     place_t *place = place_of(step, r);
 
-    place->is_taken = false;
+    if (place->current != (int)r)
+        return;
+    place->current = NOBODY;
     place->due_us = due_us;
+}
+
+static bool is_on_trial(const wgw_step_t *step, uint32_t r)
+{
+    return place_of(step, r)->next == (int)r;
+}
+
+static int64_t backoff(unsigned doublings)
+{
+    return doublings < 6 ? BACKOFF_FIRST_US << doublings : BACKOFF_MOST_US;
+}
+
+/* Whether a process has shown that the version can be started. */
+static bool is_proven(const wgw_step_t *step, uint32_t version)
+{
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        if (step->rows[r].version == version && step->rows[r].was_ready)
+            return true;
+    return false;
+}
+
+/* The process on trial will not be ready: the one that it was to replace stays. */
+static void fail_trial(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    place_t *place = place_of(step, r);
+    uint32_t version = step->rows[r].version;
+
+    place->next = NOBODY;
+    if (version != step->versions.newest)
+        return; /* it says nothing about the newest */
+    place->trial_due_us = after(now_us, backoff(place->trial_failure_count++));
+    if (!is_proven(step, version))
+        step->versions.failed = version;
 }
 
 /* One more failure of a place. Returns: how long it has to wait. */
@@ -106,9 +157,7 @@ static int64_t note_failure(place_t *place, bool was_ready)
 
     if (was_ready && doublings == 0)
         return 0;
-    if (was_ready)
-        doublings--;
-    return doublings < 6 ? BACKOFF_FIRST_US << doublings : BACKOFF_MOST_US;
+    return backoff(was_ready ? doublings - 1 : doublings);
 }
 
 /* The process of a row that had the place is ending or gone; decide when the next one is due. */
@@ -118,6 +167,10 @@ static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_
     place_t *place = place_of(step, r);
     int64_t served_us = row->was_ready ? now_us - row->ready_us : 0;
 
+    if (is_on_trial(step, r)) {
+        fail_trial(step, r, now_us);
+        return;
+    }
     if (served_us >= HEALTHY_US)
         place->failure_count = 0;
     if (is_in_order && served_us >= LASTING_US)
@@ -138,6 +191,30 @@ static void kill_row(wgw_step_t *step, uint32_t r, wgw_action_reason_t reason)
 {
     set_phase(&step->rows[r], WGW_ROW_KILLED, WGW_STEP_NEVER);
     add_action(step, WGW_ACTION_KILL, reason, r, 0);
+}
+
+static void drain_row(wgw_step_t *step, uint32_t r, wgw_action_reason_t reason, int64_t now_us)
+{
+    const wgw_step_config_t *config = &step->config;
+    bool is_evicted = reason == WGW_REASON_REPLACED && config->eviction_timeout_us &&
+                      step->rows[r].cause == WGW_CAUSE_EVICTION;
+    int64_t timeout_us = is_evicted ? config->eviction_timeout_us : config->graceful_timeout_us;
+
+    set_phase(&step->rows[r], WGW_ROW_DRAINING, after(now_us, timeout_us));
+    add_action(step, WGW_ACTION_DRAIN, reason, r, timeout_us);
+}
+
+/* The process on trial is ready: it has the place now. */
+static void take_over(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    place_t *place = place_of(step, r);
+    int old = place->current;
+
+    place->current = (int)r;
+    place->next = NOBODY;
+    place->trial_failure_count = 0;
+    if (old != NOBODY)
+        drain_row(step, (uint32_t)old, WGW_REASON_REPLACED, now_us);
 }
 
 /* A deadline has come. */
@@ -170,6 +247,10 @@ static void on_ready(wgw_step_t *step, uint32_t r, int64_t now_us)
     row->was_ready = true;
     row->ready_us = now_us;
     set_phase(row, WGW_ROW_READY, WGW_STEP_NEVER);
+    if (row->version == step->versions.failed)
+        step->versions.failed = 0;
+    if (is_on_trial(step, r))
+        take_over(step, r, now_us);
 }
 
 /* It bounds itself; ours is the second bound. */
@@ -202,14 +283,6 @@ static void on_broken(wgw_step_t *step, uint32_t r, int64_t now_us)
         kill_row(step, r, WGW_REASON_BROKEN);
 }
 
-static void drain_row(wgw_step_t *step, uint32_t r, int64_t now_us)
-{
-    int64_t timeout_us = step->config.graceful_timeout_us;
-
-    set_phase(&step->rows[r], WGW_ROW_DRAINING, after(now_us, timeout_us));
-    add_action(step, WGW_ACTION_DRAIN, WGW_REASON_TOLD, r, timeout_us);
-}
-
 /* End the pool: a process that was never ready has nothing to finish. */
 static void end_row(wgw_step_t *step, uint32_t r, bool drains, int64_t now_us)
 {
@@ -218,7 +291,7 @@ static void end_row(wgw_step_t *step, uint32_t r, bool drains, int64_t now_us)
     switch (row->phase) {
     case WGW_ROW_READY:
         if (drains)
-            drain_row(step, r, now_us);
+            drain_row(step, r, WGW_REASON_TOLD, now_us);
         else
             stop_row(step, r, WGW_REASON_TOLD, now_us);
         break;
@@ -254,6 +327,52 @@ static void on_end(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
         end_row(step, r, event->kind == WGW_EVENT_RETIRE, now_us);
 }
 
+/* A cause that is about what was loaded, and not about the process. */
+static bool is_reload(wgw_cause_t cause)
+{
+    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT;
+}
+
+static void want_new(row_t *row, wgw_cause_t cause)
+{
+    if (row->is_wanted_new || (row->phase != WGW_ROW_READY && row->phase != WGW_ROW_STARTING))
+        return;
+    row->is_wanted_new = true;
+    row->cause = cause;
+}
+
+static void on_reload(wgw_step_t *step, wgw_cause_t cause)
+{
+    step->versions.newest++;
+    step->versions.failed = 0;
+    step->reload_cause = cause;
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        step->places[p].trial_due_us = 0;
+}
+
+static void on_grow(wgw_step_t *step)
+{
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        if (!step->places[p].is_open) {
+            step->places[p].is_open = true;
+            return;
+        }
+}
+
+/* Only a process that nobody is waiting for: one on trial, or a successor, keeps its place. */
+static void on_shrink(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    place_t *place = place_of(step, r);
+
+    if (!step->config.process_least || !place->is_open || place->current != (int)r ||
+        place->next != NOBODY || step->rows[r].phase != WGW_ROW_READY ||
+        wgw_sup_step_open_count(step) <= step->config.process_least)
+        return;
+    place->is_open = false;
+    vacate(step, r, now_us);
+    drain_row(step, r, WGW_REASON_UNNEEDED, now_us);
+}
+
 static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
 {
     switch (event->kind) {
@@ -272,6 +391,18 @@ static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_u
         break;
     case WGW_EVENT_BROKEN:
         on_broken(step, event->row, now_us);
+        break;
+    case WGW_EVENT_REPLACE:
+        want_new(&step->rows[event->row], event->cause);
+        break;
+    case WGW_EVENT_RELOAD:
+        on_reload(step, event->cause);
+        break;
+    case WGW_EVENT_GROW:
+        on_grow(step);
+        break;
+    case WGW_EVENT_SHRINK:
+        on_shrink(step, event->row, now_us);
         break;
     case WGW_EVENT_RETIRE:
     case WGW_EVENT_STOP:
@@ -294,32 +425,82 @@ static bool find_free_row(const wgw_step_t *step, uint32_t place, uint32_t *row_
     return false;
 }
 
-static void spawn(wgw_step_t *step, uint32_t r, int64_t now_us)
+static void spawn(wgw_step_t *step, uint32_t r, bool is_trial, int64_t now_us)
 {
     int64_t timeout_us = step->config.startup_timeout_us;
+    place_t *place = place_of(step, r);
 
-    place_of(step, r)->is_taken = true;
-    step->rows[r] = (row_t){ 0 };
+    if (is_trial && !timeout_us)
+        timeout_us = TRIAL_US;
+    *(is_trial ? &place->next : &place->current) = (int)r;
+    step->rows[r] = (row_t){ .version = step->versions.newest };
     set_phase(&step->rows[r], WGW_ROW_STARTING, timeout_us ? after(now_us, timeout_us)
                                                            : WGW_STEP_NEVER);
     add_action(step, WGW_ACTION_SPAWN, WGW_REASON_TOLD, r, timeout_us);
+    wgw_action_t *action = &step->actions[step->action_count - 1];
+    action->is_trial = is_trial;
+    action->version = step->versions.newest;
+    if (is_trial)
+        action->cause = step->rows[place->current].cause;
+}
+
+static bool is_trial_allowed(const wgw_step_t *step)
+{
+    uint32_t count = 0, most = step->config.process_count / TRIALS_PART;
+
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        count += step->places[p].next != NOBODY;
+    return count < (most ? most : 1);
+}
+
+/* Whether the process of a row is to be replaced now. *wake_us: when it will be, if that is known. */
+static bool is_due_for_successor(wgw_step_t *step, uint32_t r, int64_t now_us, int64_t *wake_us)
+{
+    int64_t interval_us = step->config.restart_interval_us;
+    row_t *row = &step->rows[r];
+
+    if (row->phase != WGW_ROW_READY)
+        return false;
+    if (row->version != step->versions.newest && !step->versions.failed)
+        want_new(row, step->reload_cause);
+    if (interval_us && after(row->ready_us, interval_us) <= now_us)
+        want_new(row, WGW_CAUSE_RESTART_INTERVAL);
+    if (interval_us && !row->is_wanted_new)
+        *wake_us = least(*wake_us, after(row->ready_us, interval_us));
+    return row->is_wanted_new && !(is_reload(row->cause) && step->versions.failed);
+}
+
+/* Start what a place is due for. Returns: when that will be. */
+static int64_t fill_place(wgw_step_t *step, uint32_t p, int64_t now_us)
+{
+    place_t *place = &step->places[p];
+    int64_t wake_us = WGW_STEP_NEVER, due_us = place->due_us;
+    bool is_trial = place->current != NOBODY;
+    uint32_t row;
+
+    if (!place->is_open || place->next != NOBODY)
+        return wake_us;
+    if (is_trial) {
+        if (!is_due_for_successor(step, (uint32_t)place->current, now_us, &wake_us) ||
+            !is_trial_allowed(step))
+            return wake_us;
+        due_us = place->trial_due_us;
+    }
+    if (!find_free_row(step, p, &row))
+        return wake_us;
+    if (due_us > now_us)
+        return least(wake_us, due_us);
+    spawn(step, row, is_trial, now_us);
+    return wake_us;
 }
 
 /* Fill places that are due. Returns: when the next one is. */
 static int64_t fill_places(wgw_step_t *step, int64_t now_us)
 {
     int64_t wake_us = WGW_STEP_NEVER;
-    uint32_t row;
 
-    for (uint32_t p = 0; p < step->config.process_count; p++) {
-        const place_t *place = &step->places[p];
-        if (place->is_taken || !find_free_row(step, p, &row))
-            continue;
-        if (place->due_us <= now_us)
-            spawn(step, row, now_us);
-        else
-            wake_us = least(wake_us, place->due_us);
-    }
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        wake_us = least(wake_us, fill_place(step, p, now_us));
     return wake_us;
 }
 
@@ -355,5 +536,28 @@ int64_t wgw_sup_step_wait_us(const wgw_step_t *step, uint32_t row, int64_t now_u
 {
     const place_t *place = place_of(step, row);
 
-    return place->is_taken || place->due_us <= now_us ? 0 : place->due_us - now_us;
+    return place->current != NOBODY || !place->is_open || place->due_us <= now_us
+        ? 0 : place->due_us - now_us;
+}
+
+wgw_versions_t wgw_sup_step_versions(const wgw_step_t *step)
+{
+    return step->versions;
+}
+
+uint32_t wgw_sup_step_open_count(const wgw_step_t *step)
+{
+    uint32_t count = 0;
+
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        count += step->places[p].is_open;
+    return count;
+}
+
+bool wgw_sup_step_is_starting(const wgw_step_t *step)
+{
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        if (step->rows[r].phase == WGW_ROW_STARTING)
+            return true;
+    return false;
 }

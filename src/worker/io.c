@@ -34,7 +34,6 @@ static void on_signal_sig(int number)
 
 static void take_signal(int number)
 {
-    int64_t graceful_us = (int64_t)wgw_wrk.spec.graceful_timeout_us;
     int64_t shutdown_us = (int64_t)wgw_wrk.spec.shutdown_timeout_us;
 
     switch (number) {
@@ -43,7 +42,7 @@ static void take_signal(int number)
         wgw_wrk_leave(WGW_LEAVE_SHUTDOWN, shutdown_us, shutdown_us);
         break;
     case SIGUSR1:
-        wgw_wrk_leave(WGW_LEAVE_EVICTION, graceful_us, shutdown_us);
+        wgw_wrk_want(WGW_CAUSE_EVICTION);
         break;
     case 0: /* only to look at the time again */
         break;

@@ -98,6 +98,15 @@ void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
         wgw_io_tell(message, sizeof message);
 }
 
+void wgw_wrk_want(wgw_cause_t cause)
+{
+    static atomic_bool has_told;
+    char message[2] = { WGW_EXEC_WANTS, (char)cause };
+
+    if (!atomic_exchange(&has_told, true))
+        wgw_io_tell(message, sizeof message);
+}
+
 /* --- the threads ---------------------------------------------------------------------- */
 
 static void *run_thread(void *unused)

@@ -53,6 +53,10 @@ extern wgw_wrk_t wgw_wrk;
  * call can only shorten. Context: any thread. */
 void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us);
 
+/* Ask the supervisor for a successor; this process serves until that is ready. Only the first
+ * cause is told. Context: any thread. Blocks: never. */
+void wgw_wrk_want(wgw_cause_t cause);
+
 /* One request more or less is inside. */
 void wgw_wrk_count_in(void);
 void wgw_wrk_count_out(void);

@@ -81,9 +81,13 @@ static void foreign_worker_messages_are_refused(void **state)
 
     (void)state;
     assert_true(wgw_sup_worker_message_decode("\x10", 1, &m));
-    assert_true(wgw_sup_worker_message_decode("\x11\x02", 2, &m));
-    assert_int_equal(m.reason, WGW_LEAVE_EVICTION);
-    assert_false(wgw_sup_worker_message_decode("\x11\x03", 2, &m));
+    assert_true(wgw_sup_worker_message_decode("\x11\x01", 2, &m));
+    assert_int_equal(m.reason, WGW_LEAVE_SHUTDOWN);
+    assert_false(wgw_sup_worker_message_decode("\x11\x02", 2, &m));
+    assert_true(wgw_sup_worker_message_decode("\x12\x02", 2, &m));
+    assert_int_equal(m.cause, WGW_CAUSE_EVICTION);
+    assert_false(wgw_sup_worker_message_decode((char[]){ WGW_EXEC_WANTS, WGW_CAUSE_COUNT }, 2, &m));
+    assert_false(wgw_sup_worker_message_decode("\x12", 1, &m));
     assert_false(wgw_sup_worker_message_decode("\x11", 1, &m));
     assert_false(wgw_sup_worker_message_decode("\x10\x00", 2, &m));
     assert_false(wgw_sup_worker_message_decode("\x01", 1, &m));

@@ -1,0 +1,39 @@
+/* The log pipes of the processes of one pool, read as the loop tells. */
+#ifndef WGW_SUPERVISOR_SOURCE_H
+#define WGW_SUPERVISOR_SOURCE_H
+
+#include <sys/types.h>
+
+#include "supervisor/logpipe.h"
+#include "supervisor/loop.h"
+
+typedef struct wgw_source_t wgw_source_t;
+
+typedef struct wgw_sources_t {
+    const wgw_loop_t *loop;
+    wgw_logfile_t *file;    /* where the lines go */
+    wgw_level_t most;       /* the most verbose that is written */
+    wgw_log_rate_t rate;
+    wgw_source_t *list;
+    int64_t resume_us;      /* when those that were too much are read again; 0: there is none */
+} wgw_sources_t;
+
+/* Borrows: loop, file, until wgw_sup_sources_deinit(). */
+void wgw_sup_sources_init(wgw_sources_t *sources, const wgw_loop_t *loop, wgw_logfile_t *file,
+                          wgw_level_t most);
+void wgw_sup_sources_deinit(wgw_sources_t *sources);
+
+/* Read a pipe from now on. Owns: fd. *holder is set to the source, and to NULL when that has come
+ * to its end; it stays NULL when memory is short: its lines are lost then. */
+void wgw_sup_source_add(wgw_sources_t *sources, int fd, pid_t pid, wgw_source_t **holder);
+
+/* The process is gone: read what it left, keep the pipe for children that it may have. */
+void wgw_sup_source_orphan(wgw_sources_t *sources, wgw_source_t *source);
+
+/* Read it no more. Nothing happens to NULL. */
+void wgw_sup_source_drop(wgw_sources_t *sources, wgw_source_t *source);
+
+/* Do what is due. Returns: when it wants to be called next. */
+int64_t wgw_sup_sources_tick(wgw_sources_t *sources, int64_t now_us);
+
+#endif
