@@ -39,6 +39,9 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 /* --- the options of WSGIDaemonProcess ------------------------------------------------- */
 
 #define POOL_NUMBER "number"
+#define POOL_PROCESSES "number, or least-most"
+#define POOL_REQUESTS "number, or number,jitter"
+#define POOL_GRACEFUL "reload or keep"
 #define POOL_MODE "octal number"
 #define POOL_TIME "time"
 #define POOL_SIZE "size"

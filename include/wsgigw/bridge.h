@@ -22,6 +22,10 @@ typedef struct wgw_bridge_config_t {
     const char *const *python_path; /* folders that go to the front of sys.path */
     size_t python_path_count;
     int server_version[3];       /* httpd's, for apache.version */
+    bool keeps_code;             /* what has been loaded is never loaded anew: see WGW_BRIDGE_STALE */
+    /* Called when a script or module has been loaded for the first time in this process; NULL:
+     * nobody wants to know. Context: attached; must not block. */
+    void (*on_loaded)(const wgw_target_t *target);
     const char *extension;       /* the file that `_wsgigw` is imported from; NULL: it was
                                     registered (embedded mode) */
 } wgw_bridge_config_t;
@@ -38,11 +42,15 @@ int wgw_bridge_register(void);
  * said in the log, and its requests get 500. */
 wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config);
 
+/* Instead of an HTTP status, where `keeps_code` is set: the file has changed since it was loaded,
+ * and no code of the application has seen the request. */
+enum { WGW_BRIDGE_STALE = 1000 };
+
 /* Serve one request: find the application, call it, send what it gives.
  * Borrows: x, until return. Context: any thread, detached; attaches itself.
  * Blocks: as the application and the exchange's operations do.
  * Returns: 0 when the response was sent, whole or visibly cut; otherwise nothing was
- * sent and the value is the HTTP status to answer with. */
+ * sent and the value is the HTTP status to answer with, or WGW_BRIDGE_STALE. */
 int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x);
 
 typedef struct wgw_preload_t {
@@ -51,8 +59,8 @@ typedef struct wgw_preload_t {
 } wgw_preload_t;
 
 /* Load a target before the first request needs it; trouble is logged.
- * Context and blocking as in wgw_bridge_handle(). */
-void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload);
+ * Context and blocking as in wgw_bridge_handle(). Returns: whether it is loaded. */
+bool wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload);
 
 /* Take no more requests, and wait until none is inside.
  * Context: any thread, detached. Blocks: until `deadline`.

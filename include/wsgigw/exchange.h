@@ -117,6 +117,10 @@ typedef struct wgw_exchange_ops_t {
      * invariant 4). */
     void (*cut)(wgw_exchange_t *x);
 
+    /* Take note that code of the application is about to see this request, or to be imported for it;
+     * called at most once. Context: attached; must not block. NULL where nobody needs to know. */
+    void (*enter)(wgw_exchange_t *x);
+
     /* Take note that no Python will run for this request any more: what follows is sending.
      * NULL where nobody needs to know. */
     void (*leave)(wgw_exchange_t *x);

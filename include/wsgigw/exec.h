@@ -25,7 +25,8 @@ enum {
     WGW_EXIT_PYTHON = 76,     /* not CPython, or older than 3.11 */
     WGW_EXIT_EXTENSION = 77,  /* the extension cannot be loaded */
     WGW_EXIT_CONTRACT = 78,   /* the supervisor is of another version, or a descriptor is missing */
-    WGW_EXIT_EXEC = 79        /* between fork and exec; the log says which step */
+    WGW_EXIT_EXEC = 79,       /* between fork and exec; the log says which step */
+    WGW_EXIT_IMPORT = 80      /* on trial: what the process before had loaded cannot be loaded */
 };
 
 /* The first byte of each message on the control channel; the rest depends on it. Integers are
@@ -33,14 +34,18 @@ enum {
 typedef enum wgw_exec_message_t {
     /* supervisor -> process */
     WGW_EXEC_START = 1, /* u8 WGW_EXEC_VERSION, u32 row, u32 epoch, u32 row_count, u32 entry_count,
-                           then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
+                           u8 1: on trial; u32 count of texts, and these: as `preloads` of
+                           wgw_worker_spec_t, what processes of the pool have loaded; then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
                            wgw_worker_spec_t. Once, first, before anything is served. */
     WGW_EXEC_DRAIN = 2, /* u32 milliseconds: take nothing new, finish, end within that time */
     WGW_EXEC_STOP = 3,  /* u32 milliseconds: the same, but do not wait for what can be cut */
     /* process -> supervisor */
     WGW_EXEC_READY = 16,   /* everything is imported and it takes requests */
     WGW_EXEC_LEAVING = 17, /* u8 wgw_leave_reason_t: it has begun to end by itself */
-    WGW_EXEC_WANTS = 18    /* u8 wgw_cause_t: it is to be replaced, and serves until it is told DRAIN */
+    WGW_EXEC_WANTS = 18,   /* u8 wgw_cause_t: it is to be replaced, and serves until it is told DRAIN */
+    WGW_EXEC_LOADED = 19,  /* three texts as of `preloads`: it has loaded this */
+    WGW_EXEC_STALE = 20    /* text path, u64 device, u64 inode, i64 microseconds since 1970, i64 size:
+                              a script that it has loaded is now this, as a request has seen it */
 } wgw_exec_message_t;
 
 typedef enum wgw_leave_reason_t {
@@ -63,8 +68,11 @@ typedef enum wgw_cause_t {
     WGW_CAUSE_COUNT
 } wgw_cause_t;
 
-/* A START message is at most this long. */
-enum { WGW_EXEC_START_MOST = 256 * 1024 };
+/* A START message is at most this long, of which the texts of LOADED are at most WARM_MOST. */
+enum { WGW_EXEC_START_MOST = 256 * 1024, WGW_EXEC_WARM_MOST = 64 * 1024 };
+
+/* A message of a process is at most this long. */
+enum { WGW_EXEC_MESSAGE_MOST = 8 * 1024 };
 
 /* What PYTHON -c runs. Understood by any Python, so that a wrong one can say what it is. */
 #define WGW_EXEC_BOOT \

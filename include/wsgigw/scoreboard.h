@@ -32,7 +32,8 @@ typedef struct wgw_row_t {
     _Atomic uint32_t exit_epoch;  /* which process `exit_status` is about */
     _Atomic int32_t pid;          /* of the process, for people to read: never to be signalled */
     _Atomic uint64_t request_count; /* begun since the process started */
-    char unused[24];
+    _Atomic uint32_t version;     /* of what it has loaded, see wgw_board_t; written by the supervisor */
+    char unused[20];
 } wgw_row_t;
 
 typedef enum wgw_entry_state_t {
@@ -61,7 +62,15 @@ typedef struct wgw_board_t {
     _Atomic uint32_t idle_seq;      /* futex: changes when a thread has become idle and somebody waits */
     _Atomic int32_t waiting_count;  /* requests that wait on idle_seq */
     _Atomic uint32_t refused_count; /* requests refused because too many waited */
-    char unused[40];
+    _Atomic uint32_t newest_version; /* of processes that are started now */
+    _Atomic uint32_t failed_version; /* newest_version, when a process with it cannot be started; else 0 */
+    _Atomic uint32_t fresh_seq;     /* futex: changes when one of the two above has, or a process
+                                       of the newest version is ready */
+    _Atomic uint32_t wait_count;    /* requests that have waited for a thread, and for how long, ... */
+    _Atomic uint64_t waited_us;     /* ... altogether */
+    _Atomic uint32_t retried_count; /* requests that were offered to another process */
+    _Atomic uint32_t cut_count;     /* responses that were cut */
+    char unused[8];
     wgw_row_t rows[];               /* row_count of them, then entry_count of wgw_entry_t */
 } wgw_board_t;
 

@@ -181,12 +181,21 @@ static void close_result(wgw_call_t *call, PyObject *result)
     Py_XDECREF(close);
 }
 
+void wgw_call_enter(wgw_call_t *call)
+{
+    if (call && !call->has_entered && call->x->ops->enter)
+        call->x->ops->enter(call->x);
+    if (call)
+        call->has_entered = true;
+}
+
 static void run(wgw_call_t *call)
 {
     PyObject *application = wgw_py_script_find(call->state, &call->req->target,
                                                call->req->deadline, &call->http_status);
     if (!application)
         return;
+    wgw_call_enter(call);
     PyObject *environ_dict = wgw_py_environ_new(call);
     PyObject *result = environ_dict
         ? PyObject_CallFunctionObjArgs(application, environ_dict, call->start_response, NULL) : NULL;

@@ -29,6 +29,7 @@ typedef struct wgw_call_t {
 
     wgw_status_t client;        /* WGW_OK until an operation on the exchange failed */
     wgw_status_t input_fault;   /* why wsgi.input failed, or WGW_OK */
+    bool has_entered;           /* the exchange has been told so */
     int http_status;            /* what httpd is to answer when no head has left; 0 */
 
     pthread_mutex_t turn;       /* held in an operation on the exchange: one at a time */
@@ -42,6 +43,10 @@ typedef struct wgw_call_t {
 
 /* The innermost call of the calling OS thread, or NULL. */
 wgw_call_t *wgw_call_current(void);
+
+/* Code of the application is about to see the request, or to be imported for it. Nothing happens to
+ * NULL. Context: attached. */
+void wgw_call_enter(wgw_call_t *call);
 
 /* Begin an operation on the exchange: detach, and wait for another thread's operation.
  * The application may hand wsgi.input or write() to threads of its own.

@@ -117,8 +117,16 @@ static int load(wgw_py_state_t *state, script_t *script, const wgw_target_t *tar
                         (long long)file->mtime_us, (long long)file->size)
         : Py_NewRef(Py_None);
     PyObject *wait = PyFloat_FromDouble((double)wgw_deadline_left_us(deadline) / 1e6);
+    PyObject *keeps = state->bridge->config->keeps_code ? Py_True : Py_False;
+    bool is_first = !script->namespace;
+
+    if (is_first)
+        wgw_call_enter(wgw_call_current());
     PyObject *done = seen && wait
-        ? wgw_py_helper(state, "_load", (PyObject *)script, seen, wait, NULL) : NULL;
+        ? wgw_py_helper(state, "_load", (PyObject *)script, seen, wait, keeps, NULL) : NULL;
+
+    if (done && is_first && state->bridge->config->on_loaded)
+        state->bridge->config->on_loaded(target);
 
     Py_XDECREF(seen);
     Py_XDECREF(wait);
@@ -180,7 +188,7 @@ PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
     return application;
 }
 
-void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload)
+bool wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload)
 {
     const wgw_target_t *target = &preload->target;
     wgw_deadline_t deadline = wgw_deadline_in_us(60 * 1000000);
@@ -188,10 +196,13 @@ void wgw_bridge_preload(wgw_bridge_t *bridge, const wgw_preload_t *preload)
     int http_status;
 
     if (wgw_bridge_enter(bridge, target->group, deadline, &thread) != 0)
-        return;
+        return false;
     wgw_log_stream_set_sink(&preload->sink);
-    Py_XDECREF(wgw_py_script_find(thread->interp->state, target, deadline, &http_status));
+    PyObject *found = wgw_py_script_find(thread->interp->state, target, deadline, &http_status);
+    bool is_loaded = found != NULL;
+    Py_XDECREF(found);
     wgw_log_stream_set_sink(NULL);
     PyEval_SaveThread();
     wgw_bridge_exit(thread);
+    return is_loaded;
 }

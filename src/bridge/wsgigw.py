@@ -260,11 +260,15 @@ def _new_script(key):
     return script
 
 
-def _load(script, seen, wait):
+_STALE = 1000  # WGW_BRIDGE_STALE
+
+
+def _load(script, seen, wait, keeps):
     """Make `script` current: load it for the first time, or anew.
 
     seen   what the request saw of the file, (dev, ino, mtime_us, size), or None
     wait   seconds to wait for another thread that is loading it
+    keeps  what was loaded is not loaded anew: another process will have the new code
     Raises _Refused.
     """
     if not script.lock.acquire(timeout=wait):
@@ -274,6 +278,8 @@ def _load(script, seen, wait):
     try:
         if script.namespace is not None and (seen is None or _is_loaded(script)):
             return  # another thread has done it meanwhile
+        if script.namespace is not None and keeps:
+            raise _Refused(_STALE)
         if script.failure is None or script.failure.is_due():
             _try_load(script)
         if script.namespace is None:

@@ -101,6 +101,7 @@ static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const cha
 {
     event->closes = frame->flags & WGW_FRAME_CLOSES;
     event->is_last = frame->flags & WGW_FRAME_LAST;
+    event->is_stale = frame->flags & WGW_FRAME_STALE;
     switch (frame->type) {
     case WGW_FRAME_HEAD:
         take_head(reply, payload, frame->len, event);

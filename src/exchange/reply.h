@@ -32,6 +32,7 @@ typedef struct wgw_reply_event_t {
     int64_t offset, size;  /* FILE: part of the descriptor that comes along */
     int http_status;       /* STATUS: 400 to 599 */
     bool is_last;          /* END, CUT: nothing follows; else LOG may, and DONE does */
+    bool is_stale;         /* REFUSED: the file has changed since the process loaded it */
     bool closes;           /* with the last event: the connection is of no more use */
     const char *wrong;     /* CUT, BAD; or NULL */
     size_t need;           /* MORE: bytes there have to be at the least, with those that are left */

@@ -6,12 +6,9 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ap_mpm.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
@@ -24,14 +21,13 @@
 #include "server/parent_link.h"
 #include "server/module.h"
 #include "server/pool_spec.h"
+#include "server/running.h"
 
 #define RETAINED_KEY "wsgigw-supervisor"
 #define SECOND_US INT64_C(1000000)
 #define ANSWER_US (10 * SECOND_US)
 #define RESTART_SEND_US (2 * SECOND_US) /* httpd's main loop waits meanwhile */
 #define STEADY_US (10 * SECOND_US)      /* who dies sooner is not started again at once */
-enum { LEAST_ENTRIES = 8, KEY_BYTES = 32 };
-enum { ROWS_OF_PLACE = 3 }; /* one serves, one is on trial, one finishes what it has */
 
 /* Lives as long as httpd. */
 typedef struct {
@@ -41,6 +37,7 @@ typedef struct {
     int64_t shutdown_us;   /* longest shutdown-timeout= of any */
     bool has_started;      /* httpd has come through a post_config before */
     bool is_ending;        /* the last generation has no pools: its exit is expected */
+    wgw_running_t *running; /* the pools that the supervisor runs */
 } retained_t;
 
 /* One reading of the configuration. */
@@ -65,101 +62,20 @@ static wgw_pool_t *pool_at(const generation_t *g, int i)
     return APR_ARRAY_IDX(g->pools, i, wgw_pool_t *);
 }
 
-/* --- scoreboards ---------------------------------------------------------------------- */
+/* --- pools ---------------------------------------------------------------------------- */
 
-static apr_status_t drop_board(void *ctx)
-{
-    wgw_pool_t *pool = ctx;
-
-    if (pool->board)
-        munmap(pool->board, wgw_board_size(pool->row_count, pool->entry_count));
-    if (pool->board_fd >= 0)
-        close(pool->board_fd);
-    pool->board = NULL;
-    pool->board_fd = -1;
-    return APR_SUCCESS;
-}
-
-/* Again for each supervisor: a daemon process may have written anything here. */
-static void mark_board(const wgw_pool_t *pool)
-{
-    pool->board->magic = WGW_BOARD_MAGIC;
-    pool->board->row_count = pool->row_count;
-    pool->board->entry_count = pool->entry_count;
-}
-
-/* Sealed: a daemon process that could shrink it would be SIGBUS in httpd. */
-static bool make_board(apr_pool_t *p, wgw_pool_t *pool)
-{
-    size_t size = wgw_board_size(pool->row_count, pool->entry_count);
-    void *map;
-
-    pool->board = NULL;
-    pool->board_fd = memfd_create("wsgigw-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    apr_pool_cleanup_register(p, pool, drop_board, apr_pool_cleanup_null);
-    if (pool->board_fd < 0 || ftruncate(pool->board_fd, (off_t)size) != 0 ||
-        fcntl(pool->board_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-        return false;
-    map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, pool->board_fd, 0);
-    if (map == MAP_FAILED)
-        return false;
-    pool->board = map;
-    mark_board(pool);
-    for (unsigned r = 0; r < pool->row_count; r++)
-        atomic_store(&pool->board->rows[r].exit_status, -1);
-    return true;
-}
-
-static bool make_key(char *hex)
-{
-    static const char DIGITS[] = "0123456789abcdef";
-    unsigned char bytes[KEY_BYTES];
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return false;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        hex[2 * i] = DIGITS[bytes[i] >> 4];
-        hex[2 * i + 1] = DIGITS[bytes[i] & 15];
-    }
-    hex[2 * sizeof bytes] = '\0';
-    return true;
-}
-
-/* Requests that httpd can have at a time, those of HTTP/2 beyond its threads left out. */
-static unsigned count_httpd_threads(void)
-{
-    int processes = 1, threads = 0;
-
-    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    return (unsigned)processes * (threads > 0 ? (unsigned)threads : 1);
-}
-
-/* Entries for those that wait, those that Python works on, and those it is through with, whose
- * clients are slow. */
-static bool make_pool(generation_t *g, wgw_pool_t *pool)
-{
-    unsigned threads = (unsigned)(pool->process_count * pool->thread_count);
-
-    pool->row_count = ROWS_OF_PLACE * (unsigned)pool->process_count;
-    pool->entry_count = threads + (unsigned)pool->listen_backlog + count_httpd_threads();
-    if (pool->entry_count < LEAST_ENTRIES)
-        pool->entry_count = LEAST_ENTRIES;
-    pool->socket_path = apr_psprintf(g->pconf, "%s.%ld.%u.%d", g->prefix, (long)getpid(), g->number,
-                                     pool->index);
-    if (make_board(g->pconf, pool) && make_key(pool->key))
-        return true;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(errno), g->server,
-                 WGWNO(0135) "the scoreboard of WSGIDaemonProcess %s cannot be made: its processes "
-                 "are not started", pool->name);
-    return false;
-}
-
+/* Returns: false, said in the log. */
 static bool make_pools(generation_t *g)
 {
-    for (int i = 0; i < g->pools->nelts; i++)
-        if (!make_pool(g, pool_at(g, i)))
-            return false;
+    for (int i = 0; i < g->pools->nelts; i++) {
+        wgw_pool_t *pool = pool_at(g, i);
+        if (wgw_running_make(g->retained->running, g->pconf, pool, g->prefix, g->number))
+            continue;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(errno), g->server,
+                     WGWNO(0135) "the scoreboard of WSGIDaemonProcess %s cannot be made: its "
+                     "processes are not started", pool->name);
+        return false;
+    }
     return true;
 }
 
@@ -264,7 +180,7 @@ static void resume(generation_t *g)
     bool is_there = g->retained->link.pid || start_supervisor(g);
 
     for (int i = 0; i < g->pools->nelts; i++)
-        mark_board(pool_at(g, i));
+        wgw_running_mark_board(pool_at(g, i));
     g->is_due = !is_there || send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK;
 }
 
@@ -446,6 +362,7 @@ static retained_t *retained_get(void)
     if (!retained) {
         retained = ap_retained_data_create(RETAINED_KEY, sizeof *retained);
         retained->link.fd = -1;
+        retained->running = wgw_running_create();
     }
     return retained;
 }
@@ -496,6 +413,7 @@ static bool start_generation(generation_t *g)
         return false;
     }
     g->retained->is_ending = g->pools->nelts == 0;
+    wgw_running_note(g->retained->running, g->pools);
     return true;
 }
 

@@ -21,7 +21,9 @@ typedef struct wgw_pool_t {
     int index;                      /* in the order of the configuration, from 0 */
 
     /* --- the processes --- */
-    int process_count;              /* processes=, default 1 */
+    int process_count;              /* processes=, default 1; the most of LEAST-MOST */
+    int process_least;              /* the least of LEAST-MOST; 0: the number is fixed */
+    int64_t idle_timeout_us;        /* idle-timeout=, default 60 s */
     bool is_multiprocess;           /* processes= was given, even as 1 */
     int thread_count;               /* threads=, default 15 */
     int64_t stack_bytes;            /* stack-size=; 0 the system's */
@@ -55,6 +57,10 @@ typedef struct wgw_pool_t {
     int64_t socket_timeout_us;      /* socket-timeout=, default Timeout */
     int64_t queue_timeout_us;       /* queue-timeout=, 0 none */
     int64_t response_socket_timeout_us; /* response-socket-timeout=, default socket-timeout */
+    int maximum_requests, maximum_jitter; /* maximum-requests=N,JITTER; 0 no limit */
+    int64_t restart_interval_us, inactivity_timeout_us, cpu_time_limit_us; /* 0 none */
+    int64_t memory_reload_bytes;    /* memory-reload=, 0 none */
+    bool keeps_on_graceful;         /* graceful=keep */
     int64_t startup_timeout_us;     /* startup-timeout=, 0 none */
     int64_t graceful_timeout_us;    /* graceful-timeout=, default 60 s */
     int64_t shutdown_timeout_us;    /* shutdown-timeout=, default 5 s */

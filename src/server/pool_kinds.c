@@ -86,6 +86,54 @@ static const char *parse_number(cmd_parms *cmd, const wgw_pool_option_t *option,
     return wrong;
 }
 
+/* Read "A<mark>B", or "A". Returns: false when it is neither; *second_out -1: there is no B. */
+static bool read_pair(apr_pool_t *p, const char *text, char mark, int64_t *first_out,
+                      int64_t *second_out)
+{
+    const char *at = strchr(text, mark);
+    const char *first = at ? apr_pstrmemdup(p, text, (apr_size_t)(at - text)) : text;
+
+    *second_out = -1;
+    return read_quantity(first, PLAIN, first_out) && *first_out >= 0 &&
+           (!at || (read_quantity(at + 1, PLAIN, second_out) && *second_out >= 0));
+}
+
+static int64_t most_of(const wgw_pool_option_t *option)
+{
+    return apr_strtoi64(option->most, NULL, 10);
+}
+
+static const char *parse_processes(cmd_parms *cmd, const wgw_pool_option_t *option,
+                                   wgw_pool_t *pool, const char *text, void *field)
+{
+    int64_t least, most;
+    bool is_right = read_pair(cmd->temp_pool, text, '-', &least, &most);
+    bool is_fixed = is_right && most < 0;
+
+    if (is_fixed)
+        most = least;
+    if (!is_right || least < 1 || most < least || most > most_of(option))
+        return refuse(cmd, option, text, "a whole number from 1 to 1000, or two of them, the least and "
+                      "the most, as in 1-4");
+    pool->process_least = is_fixed ? 0 : (int)least;
+    *(int *)field = (int)most;
+    return NULL;
+}
+
+static const char *parse_requests(cmd_parms *cmd, const wgw_pool_option_t *option,
+                                  wgw_pool_t *pool, const char *text, void *field)
+{
+    int64_t number, jitter;
+
+    if (!read_pair(cmd->temp_pool, text, ',', &number, &jitter) || number > most_of(option) ||
+        jitter > most_of(option))
+        return refuse(cmd, option, text, "a whole number from 0 to 1000000000, or two of them with a "
+                      "comma between, as in 1000,100");
+    pool->maximum_jitter = jitter > 0 ? (int)jitter : 0;
+    *(int *)field = (int)number;
+    return NULL;
+}
+
 static const char *parse_time(cmd_parms *cmd, const wgw_pool_option_t *option, wgw_pool_t *pool,
                               const char *text, void *field)
 {
@@ -124,6 +172,15 @@ static const char *parse_flag(cmd_parms *cmd, const wgw_pool_option_t *option, w
     *flag = ap_cstr_casecmp(text, "on") == 0;
     return *flag || ap_cstr_casecmp(text, "off") == 0 ? NULL
                                                       : refuse(cmd, option, text, "on or off");
+}
+
+static const char *parse_graceful(cmd_parms *cmd, const wgw_pool_option_t *option,
+                                  wgw_pool_t *pool, const char *text, void *field)
+{
+    (void)pool;
+    *(bool *)field = ap_cstr_casecmp(text, "keep") == 0;
+    return *(bool *)field || ap_cstr_casecmp(text, "reload") == 0
+        ? NULL : refuse(cmd, option, text, "reload or keep");
 }
 
 /* The field says the opposite of the option. */
@@ -314,6 +371,9 @@ static const char *parse_folders(cmd_parms *cmd, const wgw_pool_option_t *option
 }
 
 const wgw_pool_kind_t wgw_pool_NUMBER = { .parse = parse_number };
+const wgw_pool_kind_t wgw_pool_PROCESSES = { .parse = parse_processes };
+const wgw_pool_kind_t wgw_pool_REQUESTS = { .parse = parse_requests };
+const wgw_pool_kind_t wgw_pool_GRACEFUL = { .parse = parse_graceful };
 const wgw_pool_kind_t wgw_pool_MODE = { .parse = parse_mode };
 const wgw_pool_kind_t wgw_pool_TIME = { .parse = parse_time };
 const wgw_pool_kind_t wgw_pool_SIZE = { .parse = parse_size };

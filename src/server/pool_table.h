@@ -14,8 +14,11 @@
 #define WGW_SERVER_POOL_TABLE_H
 
 #define WGW_POOL_OPTIONS(X) \
-    X("processes", NUMBER, process_count, "1", "1000", "1", \
-      "Number of processes. Giving it at all, even as 1, makes wsgi.multiprocess true.") \
+    X("processes", PROCESSES, process_count, "1", "1000", "1", \
+      "Number of processes, or LEAST-MOST: then there are more while requests wait, and fewer when some " \
+      "have nothing to do. Giving it at all, even as 1, makes wsgi.multiprocess true.") \
+    X("idle-timeout", TIME, idle_timeout_us, "1s", "24h", "60s", \
+      "With processes=LEAST-MOST: how long one process more than needed is kept.") \
     X("threads", NUMBER, thread_count, "0", "1000", "15", \
       "Requests that one process serves at a time. 0: it runs its import scripts and serves none.") \
     X("user", USER, uid, "", "", "", \
@@ -85,8 +88,24 @@
       "A script must belong to this user, and its folder too, and only the user may write them.") \
     X("script-group", OWNER_GROUP, script_gid, "", "", "", \
       "The same for this group, which may write them; not together with script-user.") \
+    X("maximum-requests", REQUESTS, maximum_requests, "0", "1000000000", "0", \
+      "A process is replaced after that many requests; N,JITTER: after N to N+JITTER of them, another " \
+      "number for each process. 0: no limit.") \
+    X("restart-interval", TIME, restart_interval_us, "1s", "8760h", "0", \
+      "A process is replaced after that time; 0: never.") \
+    X("inactivity-timeout", TIME, inactivity_timeout_us, "1s", "8760h", "0", \
+      "A process that has served something is replaced by one that has loaded nothing, when it has had " \
+      "nothing to do for so long; 0: never.") \
+    X("cpu-time-limit", TIME, cpu_time_limit_us, "1s", "8760h", "0", \
+      "A process is replaced when it has used that much processor time; 0: no limit.") \
+    X("memory-reload", SIZE, memory_reload_bytes, "1M", "1024G", "0", \
+      "A process is replaced when its share of memory (PSS) is that large; 0: no limit.") \
+    X("graceful", GRACEFUL, keeps_on_graceful, "", "", "reload", \
+      "What a graceful restart of httpd does to processes whose definition has not changed: reload " \
+      "replaces them one after another, keep leaves them alone.") \
     X("startup-timeout", TIME, startup_timeout_us, "1ms", "24h", "0", \
-      "How long a process may take until it serves; 0: no limit.") \
+      "How long a process may take until it serves; 0: no limit, but 60s for one that is to replace " \
+      "another.") \
     X("graceful-timeout", TIME, graceful_timeout_us, "0", "24h", "60s", \
       "How long a process that is to end may take for the requests it has.") \
     X("shutdown-timeout", TIME, shutdown_timeout_us, "0", "1h", "5s", \
@@ -94,7 +113,6 @@
 
 /* Options of mod_wsgi that are not there yet: known, so that no other one is suggested. */
 #define WGW_POOL_OPTIONS_LATER(X) \
-    X("maximum-requests") X("restart-interval") X("cpu-time-limit") X("inactivity-timeout") \
     X("request-timeout") X("interrupt-timeout") X("deadlock-timeout") X("eviction-timeout") \
     X("switch-interval") X("response-flush-delay") X("server-metrics")
 

@@ -204,7 +204,7 @@ bool wgw_queue_has_begun(const wgw_seat_t *seat)
 
 /* The row with the most idle threads, so that work is spread over processes, and so over
  * interpreter locks. Returns: -1 when nobody is idle; *is_anybody_out: a process is there. */
-static int find_idle_row(const wgw_pool_t *pool, bool *is_anybody_out)
+static int find_idle_row(const wgw_pool_t *pool, uint32_t least_version, bool *is_anybody_out)
 {
     int32_t most = 0;
     int found = -1;
@@ -216,7 +216,7 @@ static int find_idle_row(const wgw_pool_t *pool, bool *is_anybody_out)
             continue;
         *is_anybody_out = true;
         int32_t idle = atomic_load(&row->idle_count);
-        if (idle > most) {
+        if (idle > most && atomic_load(&row->version) >= least_version) {
             most = idle;
             found = (int)i;
         }
@@ -225,30 +225,34 @@ static int find_idle_row(const wgw_pool_t *pool, bool *is_anybody_out)
 }
 
 /* Returns: the row a thread was claimed of; -1 none was idle. *epoch_out is of the process. */
-static int claim_row(const wgw_pool_t *pool, uint32_t *epoch_out, bool *is_anybody_out)
+static int claim_row(wgw_seat_t *seat, uint32_t *epoch_out, bool *is_anybody_out)
 {
+    const wgw_pool_t *pool = seat->pool;
     int row;
 
-    while ((row = find_idle_row(pool, is_anybody_out)) >= 0) {
-        *epoch_out = atomic_load(&row_of(pool, (unsigned)row)->epoch);
-        if (wgw_row_claim(row_of(pool, (unsigned)row)))
+    while ((row = find_idle_row(pool, seat->least_version, is_anybody_out)) >= 0) {
+        wgw_row_t *found = row_of(pool, (unsigned)row);
+        *epoch_out = atomic_load(&found->epoch);
+        seat->row_version = atomic_load(&found->version);
+        if (wgw_row_claim(found))
             return row;
     }
     return -1;
 }
 
-/* Sleep until a thread has become idle, or a second has passed: nothing that anybody writes to
- * the board, or fails to write because it was killed, can make it longer. */
-static void sleep_until_idle(const wgw_pool_t *pool, wgw_deadline_t deadline, uint32_t seq)
+/* Sleep until `word` is not `seq`, or a while has passed: nothing that anybody writes to the board,
+ * or fails to write because it was killed, can make it longer. */
+static void sleep_on(_Atomic uint32_t *word, uint32_t seq, wgw_deadline_t deadline, int64_t most_us)
 {
-    enum { SLICE_US = 1000000 };
     int64_t left = wgw_deadline_left_us(deadline);
 
-    if (left > SLICE_US)
-        left = SLICE_US;
+    if (left > most_us)
+        left = most_us;
     struct timespec limit = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
-    syscall(SYS_futex, &pool->board->idle_seq, FUTEX_WAIT, seq, &limit, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAIT, seq, &limit, NULL, 0);
 }
+
+enum { SLICE_US = 1000000, FRESH_SLICE_US = 5000 };
 
 /* Whether nobody will ever start a process again: httpd's parent has gone. */
 static bool is_orphan(void)
@@ -256,21 +260,18 @@ static bool is_orphan(void)
     return getppid() != parent_pid;
 }
 
-/* Whether this request, which is among those that wait, is one too many. A child that was killed
- * leaves waiting_count too high, so that it is only asked whether to count. */
-static bool is_queue_full(const wgw_pool_t *pool)
+/* Whether more requests wait than may. */
+static bool is_full(const wgw_pool_t *pool)
 {
     const wgw_entry_t *entries = wgw_board_entries(pool->board, pool->row_count);
     int count = 0;
 
-    if (atomic_load(&pool->board->waiting_count) <= pool->listen_backlog)
-        return false;
     for (unsigned i = 0; i < pool->entry_count; i++)
         count += atomic_load(&entries[i].state) == WGW_ENTRY_WAITING;
     return count > pool->listen_backlog;
 }
 
-static int wait_in_queue(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
+static int wait_in_queue(wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
 {
     const wgw_pool_t *pool = seat->pool;
     wgw_deadline_t nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
@@ -278,7 +279,7 @@ static int wait_in_queue(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_
 
     for (;;) {
         uint32_t seq = atomic_load(&pool->board->idle_seq);
-        int row = claim_row(pool, epoch_out, &is_anybody);
+        int row = claim_row(seat, epoch_out, &is_anybody);
         if (is_anybody)
             nobody_by = wgw_deadline_in_us(pool->connect_timeout_us);
         if (row >= 0)
@@ -288,27 +289,88 @@ static int wait_in_queue(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_
         if (*why_out == WGW_CLAIM_STOPS || wgw_deadline_left_us(seat->wait_by) == 0 ||
             (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
             return -1;
-        sleep_until_idle(pool, is_anybody ? seat->wait_by : nobody_by, seq);
+        sleep_on(&pool->board->idle_seq, seq, is_anybody ? seat->wait_by : nobody_by, SLICE_US);
     }
 }
 
 /* Wait until a thread is idle, and claim it. Returns: the row; or -1 and *why_out. */
-static int wait_for_row(const wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
+static int wait_for_row(wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_out)
 {
     const wgw_pool_t *pool = seat->pool;
     bool is_anybody;
-    int row = claim_row(pool, epoch_out, &is_anybody);
+    int row = claim_row(seat, epoch_out, &is_anybody);
 
     if (row >= 0)
         return row;
     atomic_fetch_add(&pool->board->waiting_count, 1);
     *why_out = WGW_CLAIM_FULL;
-    if (is_queue_full(pool))
+    int64_t since_us = wgw_now_us();
+    /* A child that was killed leaves this count too high: it only says whether to look. */
+    if (atomic_load(&pool->board->waiting_count) > pool->listen_backlog && is_full(pool))
         atomic_fetch_add(&pool->board->refused_count, 1);
     else
         row = wait_in_queue(seat, epoch_out, why_out);
     atomic_fetch_sub(&pool->board->waiting_count, 1);
+    atomic_fetch_add(&pool->board->wait_count, 1);
+    atomic_fetch_add(&pool->board->waited_us, (uint64_t)(wgw_now_us() - since_us));
     return row;
+}
+
+/* --- newer code ----------------------------------------------------------------------- */
+
+void wgw_queue_want_fresh(wgw_seat_t *seat)
+{
+    enum { TRIAL_US = 60 * 1000000 }; /* as the supervisor has it where there is no startup-timeout */
+    const wgw_board_t *board = seat->pool->board;
+    int64_t startup_us = seat->pool->startup_timeout_us;
+    uint32_t newest = atomic_load(&board->newest_version);
+    bool is_under_way = newest > seat->row_version && atomic_load(&board->failed_version) != newest;
+
+    if (!seat->least_version)
+        seat->fresh_by = wgw_deadline_in_us(startup_us ? startup_us : TRIAL_US);
+    seat->least_version = is_under_way ? newest : newest + 1;
+}
+
+bool wgw_queue_is_old_right(const wgw_seat_t *seat)
+{
+    return seat->fresh_by.at_us && !seat->least_version;
+}
+
+static bool is_fresh_there(const wgw_seat_t *seat)
+{
+    for (unsigned i = 0; i < seat->pool->row_count; i++) {
+        const wgw_row_t *row = row_of(seat->pool, i);
+        if (atomic_load(&row->epoch) && atomic_load(&row->version) >= seat->least_version)
+            return true;
+    }
+    return false;
+}
+
+/* Wait until a process of least_version has a thread; or settle for any, when there will be none, or
+ * too many wait. Those who wait here would only take the wake-ups of those who can use any thread;
+ * they look for themselves, and not for long, as the others are being replaced.
+ * Returns: the row; -1 any will do. */
+static int wait_for_fresh(wgw_seat_t *seat, uint32_t *epoch_out)
+{
+    wgw_board_t *board = seat->pool->board;
+    bool is_anybody;
+
+    set_state(seat->entry, WGW_ENTRY_WAITING);
+    for (;;) {
+        uint32_t seq = atomic_load(&board->fresh_seq);
+        int row = claim_row(seat, epoch_out, &is_anybody);
+        if (row >= 0)
+            return row;
+        if (atomic_load(&board->failed_version) >= seat->least_version ||
+            atomic_load(&board->newest_version) + 1 < seat->least_version || is_full(seat->pool) ||
+            atomic_load(&is_stopping) || wgw_deadline_left_us(seat->fresh_by) == 0 ||
+            wgw_deadline_left_us(seat->wait_by) == 0 || is_orphan())
+            break;
+        sleep_on(&board->fresh_seq, seq, seat->fresh_by,
+                 is_fresh_there(seat) ? FRESH_SLICE_US : SLICE_US);
+    }
+    seat->least_version = 0;
+    return -1;
 }
 
 /* A process that has ended meanwhile has a count of its own, or none. */
@@ -333,7 +395,10 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
     const wgw_pool_t *pool = seat->pool;
     uint32_t epoch;
     wgw_claim_t why;
-    int row = wait_for_row(seat, &epoch, &why);
+    int row = seat->least_version ? wait_for_fresh(seat, &epoch) : -1;
+
+    if (row < 0)
+        row = wait_for_row(seat, &epoch, &why);
 
     if (row < 0)
         return why;

@@ -13,6 +13,9 @@ typedef struct wgw_seat_t {
     wgw_entry_t *entry;
     unsigned number;          /* of the entry */
     wgw_deadline_t wait_by;   /* until when it may wait for a thread (queue-timeout) */
+    uint32_t row_version;     /* of the process that was claimed last */
+    uint32_t least_version;   /* of a process that may be claimed; 0 any */
+    wgw_deadline_t fresh_by;  /* until when it waits for one of that version */
 } wgw_seat_t;
 
 /* Make this child's side of every pool. Context: child_init. */
@@ -41,6 +44,14 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out);
 
 /* Tell whether the application may have been called for the request. */
 bool wgw_queue_has_begun(const wgw_seat_t *seat);
+
+/* The process that was claimed has refused the request, because a file has changed since it was
+ * loaded: claim only processes that are started from now on. */
+void wgw_queue_want_fresh(wgw_seat_t *seat);
+
+/* Tell whether the request may be served by what is loaded, because no process with the new code could
+ * be started, or not in time. Context: after wgw_queue_want_fresh(), and a claim. */
+bool wgw_queue_is_old_right(const wgw_seat_t *seat);
 
 /* Give a connection back. Owns: link; it is kept for the next request when `is_usable`. */
 void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable);

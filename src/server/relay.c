@@ -61,6 +61,7 @@ static step_t fail(relay_t *y, int http_status)
         return STEP_OVER;
     if (y->has_output) {
         y->x->exchange.ops->cut(&y->x->exchange);
+        atomic_fetch_add(&y->pool->board->cut_count, 1);
         return STEP_OVER;
     }
     if (y->has_head)
@@ -221,6 +222,18 @@ static step_t take_cut(relay_t *y, const wgw_reply_event_t *event)
     return end_response(y, event);
 }
 
+static step_t take_refusal(relay_t *y, const wgw_reply_event_t *event)
+{
+    y->is_usable = !event->closes;
+    if (wgw_upload_has_begun(&y->upload))
+        return fail_bad(y, "a refusal after it read the body");
+    if (event->is_stale && wgw_queue_is_old_right(&y->seat))
+        return fail_bad(y, "a refusal of what it was to serve with old code");
+    if (event->is_stale)
+        wgw_queue_want_fresh(&y->seat);
+    return STEP_AGAIN;
+}
+
 static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
 {
     wgw_exchange_t *x = &y->x->exchange;
@@ -246,9 +259,7 @@ static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
         y->is_usable = !event->closes;
         return fail(y, event->http_status);
     case WGW_REPLY_REFUSED:
-        y->is_usable = !event->closes;
-        return wgw_upload_has_begun(&y->upload) ? fail_bad(y, "a refusal after it read the body")
-                                                : STEP_AGAIN;
+        return take_refusal(y, event);
     case WGW_REPLY_WANT_BODY:
         return STEP_ON;
     default:
@@ -464,6 +475,12 @@ static int refuse_claim(relay_t *y, wgw_claim_t why)
                                y->pool->name, y->pool->server->server_hostname));
 }
 
+/* The request is ours until it is sent. */
+static wgw_request_t *request_of(const relay_t *y)
+{
+    return (wgw_request_t *)(uintptr_t)y->x->exchange.request;
+}
+
 /* Offer the request to one process after another, as long as none has seen it. */
 static int find_and_serve(relay_t *y)
 {
@@ -474,9 +491,13 @@ static int find_and_serve(relay_t *y)
     while (step == STEP_AGAIN && tries--) {
         if ((claim = wgw_queue_claim(&y->seat, &y->link)) != WGW_CLAIMED)
             return refuse_claim(y, claim);
+        if (wgw_queue_is_old_right(&y->seat))
+            request_of(y)->target.is_reloading = false;
         y->is_usable = false;
         step = serve(y);
         wgw_queue_release(y->pool, y->link, y->is_usable);
+        if (step == STEP_AGAIN)
+            atomic_fetch_add(&y->pool->board->retried_count, 1);
         wgw_upload_rewind(&y->upload);
     }
     if (step == STEP_AGAIN)
@@ -513,7 +534,7 @@ int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
     relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
     apr_interval_time_t before = 0;
 
-    ((wgw_request_t *)(uintptr_t)x->exchange.request)->queue_start = now_seconds();
+    request_of(&y)->queue_start = now_seconds();
     int status = wgw_upload_begin(&y.upload, x, pool);
     if (!status && !wgw_queue_enter(pool, x->r, &y.seat))
         status = refuse_full(&y);

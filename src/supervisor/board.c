@@ -88,7 +88,7 @@ uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board)
     return board->last_epoch;
 }
 
-void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t r, pid_t pid)
+void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t r, pid_t pid, uint32_t version)
 {
     wgw_row_t *row = &board->map->rows[r];
 
@@ -97,6 +97,7 @@ void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t r, pid_t pid)
     atomic_store(&row->thread_count, 0);
     atomic_store(&row->request_count, 0);
     atomic_store(&row->pid, (int32_t)pid);
+    atomic_store(&row->version, version);
     board->quiet_counts[r] = 0;
 }
 
@@ -110,6 +111,14 @@ static void wake_waiters(wgw_sup_board_t *board)
 {
     atomic_fetch_add(&board->map->idle_seq, 1);
     syscall(SYS_futex, &board->map->idle_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void wgw_sup_board_set_versions(wgw_sup_board_t *board, uint32_t newest, uint32_t failed)
+{
+    atomic_store(&board->map->newest_version, newest);
+    atomic_store(&board->map->failed_version, failed);
+    atomic_fetch_add(&board->map->fresh_seq, 1);
+    syscall(SYS_futex, &board->map->fresh_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 /* The status first: who sees the epoch gone, or finds it in exit_epoch, may read the status. */
@@ -151,6 +160,36 @@ bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32
         return true;
     }
     return false;
+}
+
+wgw_row_use_t wgw_sup_board_use(const wgw_sup_board_t *board, uint32_t row)
+{
+    const wgw_row_t *of = &board->map->rows[row];
+    uint32_t thread_count = atomic_load(&of->thread_count);
+    int64_t idle_count = atomic_load(&of->idle_count);
+    int64_t busy_count = (int64_t)thread_count - (idle_count > 0 ? idle_count : 0);
+
+    return (wgw_row_use_t){ .request_count = atomic_load(&of->request_count),
+                            .thread_count = thread_count,
+                            .busy_count = busy_count > 0 ? (uint32_t)busy_count : 0 };
+}
+
+int64_t wgw_sup_board_oldest_wait(const wgw_sup_board_t *board, int64_t now_us,
+                                  uint64_t *waited_us_out)
+{
+    wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
+    int64_t oldest_us = 0;
+
+    *waited_us_out = atomic_load(&board->map->waited_us);
+    if (atomic_load(&board->map->waiting_count) <= 0)
+        return 0;
+    for (uint32_t i = 0; i < board->entry_count; i++) {
+        int64_t since_us = atomic_load(&entries[i].since_us);
+        bool is_waiting = atomic_load(&entries[i].state) == WGW_ENTRY_WAITING;
+        if (is_waiting && since_us > 0 && now_us - since_us > oldest_us)
+            oldest_us = now_us - since_us;
+    }
+    return oldest_us;
 }
 
 /* Returns: 0 when it cannot be told. */

@@ -33,7 +33,10 @@ void wgw_sup_board_close(wgw_sup_board_t *board);
 uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board);
 
 /* A process was made for the row. It is chosen by nobody before it stores its epoch. */
-void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t row, pid_t pid);
+void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t row, pid_t pid, uint32_t version);
+
+/* What those who wait for newer code have to know has changed, or a process has become ready. */
+void wgw_sup_board_set_versions(wgw_sup_board_t *board, uint32_t newest, uint32_t failed);
 
 /* Nobody is to choose the row any more. */
 void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t row);
@@ -52,6 +55,20 @@ typedef struct wgw_begun_t {
  * Returns: false when there is none any more. */
 bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
                               uint32_t *at, int64_t now_us, wgw_begun_t *begun_out);
+
+/* What one row is doing, as it says. */
+typedef struct wgw_row_use_t {
+    uint64_t request_count; /* begun */
+    uint32_t thread_count;
+    uint32_t busy_count;    /* threads that are not idle */
+} wgw_row_use_t;
+
+wgw_row_use_t wgw_sup_board_use(const wgw_sup_board_t *board, uint32_t row);
+
+/* How long the request has waited that has waited longest; 0 none does. *waited_us_out: all that
+ * have waited before. */
+int64_t wgw_sup_board_oldest_wait(const wgw_sup_board_t *board, int64_t now_us,
+                                  uint64_t *waited_us_out);
 
 /* Free the entries of clients that are dead; right the idle count of quiet rows.
  * `epochs` has of each row that takes requests its epoch, 0 of the others.

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -12,6 +13,8 @@
 typedef struct node_t {
     struct node_t *next;
     wgw_sup_pool_t *pool;
+    char *path;      /* before COMMIT: of a pool that runs in a generation before; else NULL */
+    int log_fd;      /* that came for such a one; -1 none */
 } node_t;
 
 typedef struct generation_t {
@@ -48,7 +51,11 @@ static void destroy(generation_t *g)
     while (g->pools) {
         node_t *node = g->pools;
         g->pools = node->next;
-        wgw_sup_pool_destroy(node->pool);
+        if (node->pool)
+            wgw_sup_pool_destroy(node->pool);
+        else if (node->log_fd >= 0)
+            close(node->log_fd);
+        free(node->path);
         free(node);
     }
     wgw_sup_loop_close(g->loop, &g->children);
@@ -111,9 +118,44 @@ static void append(generation_t *g, node_t *node)
     *at = node;
 }
 
+/* The pool of this path that runs, and has not been told to end. Returns: its node's place, or NULL. */
+static node_t **find_running(wgw_generations_t *all, const char *path)
+{
+    for (generation_t *g = all->list; g; g = g->next)
+        for (node_t **at = &g->pools; !g->is_ending && *at; at = &(*at)->next)
+            if (strcmp(wgw_sup_pool_path((*at)->pool), path) == 0)
+                return at;
+    return NULL;
+}
+
+static bool add_running(wgw_generations_t *all, const char *path, int log_fd)
+{
+    node_t *node = all->begun ? calloc(1, sizeof *node) : NULL;
+
+    if (node && (node->path = strdup(path))) {
+        node->log_fd = log_fd;
+        append(all->begun, node);
+        return true;
+    }
+    if (log_fd >= 0)
+        close(log_fd);
+    free(node);
+    return false;
+}
+
 bool wgw_sup_generations_add(wgw_generations_t *all, const wgw_parent_message_t *message,
                              int board_fd, int log_fd, char *why, size_t why_size)
 {
+    node_t **running = find_running(all, message->spec.socket_path);
+
+    if (running) {
+        bool is_added = add_running(all, message->spec.socket_path, log_fd);
+        free(message->memory);
+        close(board_fd);
+        if (!is_added)
+            snprintf(why, why_size, "memory is short, or POOL came before GENERATION");
+        return is_added;
+    }
     wgw_sup_pool_t *pool = wgw_sup_pool_create(all->loop, &message->spec, message->memory, board_fd,
                                                log_fd, why, why_size);
     node_t *node = pool ? calloc(1, sizeof *node) : NULL;
@@ -128,6 +170,38 @@ bool wgw_sup_generations_add(wgw_generations_t *all, const wgw_parent_message_t 
     node->pool = pool;
     append(all->begun, node);
     return true;
+}
+
+/* It is of this generation from now on. */
+static void take_over(node_t **at, node_t *node)
+{
+    node_t *before = *at;
+
+    *at = before->next;
+    node->pool = before->pool;
+    free(before);
+    free(node->path);
+    node->path = NULL;
+    wgw_sup_pool_go_on(node->pool, node->log_fd);
+}
+
+static void start(wgw_generations_t *all, generation_t *g)
+{
+    for (node_t *node = g->pools; node; node = node->next)
+        if (node->path)
+            take_over(find_running(all, node->path), node);
+        else
+            wgw_sup_pool_start(node->pool);
+}
+
+static bool is_startable(wgw_generations_t *all, const node_t *node, char *why, size_t why_size)
+{
+    if (!node->path)
+        return wgw_sup_pool_listen(node->pool, why, why_size);
+    if (find_running(all, node->path))
+        return true;
+    snprintf(why, why_size, "a pool that was to go on has ended meanwhile");
+    return false;
 }
 
 static void make_old(generation_t *g, int64_t keep_us, int64_t now_us)
@@ -148,16 +222,15 @@ bool wgw_sup_generations_commit(wgw_generations_t *all, char *why, size_t why_si
         return false;
     }
     for (node_t *node = g->pools; node; node = node->next)
-        if (!wgw_sup_pool_listen(node->pool, why, why_size)) {
+        if (!is_startable(all, node, why, why_size)) {
             wgw_sup_generations_forget(all);
             return false;
         }
     make_old(all->list, g->keep_us, wgw_now_us());
+    start(all, g);
     g->next = all->list;
     all->list = g;
     all->begun = NULL;
-    for (node_t *node = g->pools; node; node = node->next)
-        wgw_sup_pool_start(node->pool);
     return true;
 }
 

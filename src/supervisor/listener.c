@@ -111,3 +111,12 @@ void wgw_sup_listener_close(wgw_listener_t *l)
     l->fd = -1;
     l->inode = 0;
 }
+
+void wgw_sup_listener_refuse(const wgw_listener_t *listener)
+{
+    enum { MOST = 4096 }; /* whoever connects again and again must not keep us here */
+    int sock;
+
+    for (int i = 0; i < MOST && (sock = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0; i++)
+        close(sock);
+}

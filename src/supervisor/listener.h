@@ -23,4 +23,7 @@ bool wgw_sup_listener_open(wgw_listener_t *listener, const wgw_pool_spec_t *spec
 /* Close it, and remove its file if that is still ours. */
 void wgw_sup_listener_close(wgw_listener_t *listener);
 
+/* Close the connections that nobody has accepted: who has made them goes elsewhere. */
+void wgw_sup_listener_refuse(const wgw_listener_t *listener);
+
 #endif

@@ -31,8 +31,8 @@ static const char *check_spec(const wgw_pool_spec_t *spec)
         return "a timeout of a pool is out of range";
     if (!*spec->socket_path || !*spec->python || !*spec->extension)
         return "a pool lacks the path of its sockets, of its interpreter, or of the extension";
-    if (spec->worker.len > WGW_EXEC_START_MOST - 64)
-        return "what the processes of a pool have to know is longer than 256 KiB: preload less";
+    if (spec->worker.len > WGW_EXEC_START_MOST - WGW_EXEC_WARM_MOST - 64)
+        return "what the processes of a pool have to know is longer than 192 KiB: preload less";
     return NULL;
 }
 
@@ -70,33 +70,58 @@ const char *wgw_sup_message_decode(const char *data, size_t len, wgw_parent_mess
     }
 }
 
+static void skip_file(wgw_cursor_t *c)
+{
+    wgw_cursor_text(c, NULL);
+    for (int i = 0; i < 4; i++)
+        wgw_cursor_u64(c);
+}
+
 bool wgw_sup_worker_message_decode(const char *data, size_t len, wgw_worker_message_t *out)
 {
     wgw_cursor_t c = { .at = data, .end = data + len };
+    uint8_t number = 0, most = 0;
 
     *out = (wgw_worker_message_t){ .kind = (wgw_exec_message_t)wgw_cursor_u8(&c) };
-    if (out->kind == WGW_EXEC_LEAVING) {
-        uint8_t reason = wgw_cursor_u8(&c);
-        out->reason = (wgw_leave_reason_t)reason;
-        return wgw_cursor_is_done(&c) && reason <= WGW_LEAVE_SHUTDOWN;
+    switch (out->kind) {
+    case WGW_EXEC_READY:
+        break;
+    case WGW_EXEC_LEAVING:
+        number = wgw_cursor_u8(&c);
+        most = WGW_LEAVE_SHUTDOWN;
+        out->reason = (wgw_leave_reason_t)number;
+        break;
+    case WGW_EXEC_WANTS:
+        number = wgw_cursor_u8(&c);
+        most = WGW_CAUSE_COUNT - 1;
+        out->cause = (wgw_cause_t)number;
+        break;
+    case WGW_EXEC_LOADED:
+        out->what = wgw_cursor_text(&c, NULL);
+        out->name = wgw_cursor_text(&c, NULL);
+        out->group = wgw_cursor_text(&c, NULL);
+        break;
+    case WGW_EXEC_STALE:
+        skip_file(&c);
+        break;
+    default:
+        return false;
     }
-    if (out->kind == WGW_EXEC_WANTS) {
-        uint8_t cause = wgw_cursor_u8(&c);
-        out->cause = (wgw_cause_t)cause;
-        return wgw_cursor_is_done(&c) && cause < WGW_CAUSE_COUNT;
-    }
-    return out->kind == WGW_EXEC_READY && wgw_cursor_is_done(&c);
+    return wgw_cursor_is_done(&c) && number <= most;
 }
 
-void wgw_sup_start_encode(wgw_buffer_t *b, const wgw_pool_spec_t *spec, uint32_t row,
-                          uint32_t epoch)
+void wgw_sup_start_encode(wgw_buffer_t *b, const wgw_pool_spec_t *spec, const wgw_start_t *start)
 {
     wgw_put_u8(b, WGW_EXEC_START);
     wgw_put_u8(b, WGW_EXEC_VERSION);
-    wgw_put_u32(b, row);
-    wgw_put_u32(b, epoch);
+    wgw_put_u32(b, start->row);
+    wgw_put_u32(b, start->epoch);
     wgw_put_u32(b, spec->row_count);
     wgw_put_u32(b, spec->entry_count);
+    wgw_put_u8(b, start->is_trial);
+    wgw_put_u32(b, start->warm->count);
+    if (start->warm->count)
+        wgw_buffer_append(b, start->warm->texts.data, start->warm->texts.len);
     wgw_buffer_append(b, spec->worker.data, spec->worker.len);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "supervisor/warm.h"
 #include "wire/spec.h"
 #include "wsgigw/control.h"
 #include "wsgigw/exec.h"
@@ -29,17 +30,24 @@ typedef struct wgw_parent_message_t {
 const char *wgw_sup_message_decode(const char *data, size_t len, wgw_parent_message_t *out);
 
 typedef struct wgw_worker_message_t {
-    wgw_exec_message_t kind;   /* READY, LEAVING or WANTS */
+    wgw_exec_message_t kind;   /* READY, LEAVING, WANTS, LOADED or STALE */
     wgw_leave_reason_t reason; /* LEAVING */
     wgw_cause_t cause;         /* WANTS */
+    const char *what, *name, *group; /* LOADED; they point into the message */
 } wgw_worker_message_t;
 
 /* Decode a message of a daemon process. Returns: false when it is none. */
 bool wgw_sup_worker_message_decode(const char *data, size_t len, wgw_worker_message_t *out);
 
-/* Append START for the process of a row. Failure to allocate is sticky in the buffer. */
-void wgw_sup_start_encode(wgw_buffer_t *b, const wgw_pool_spec_t *spec, uint32_t row,
-                          uint32_t epoch);
+/* What START says beside what the pool is. */
+typedef struct wgw_start_t {
+    uint32_t row, epoch;
+    bool is_trial;
+    const wgw_warm_t *warm; /* Borrowed */
+} wgw_start_t;
+
+/* Append START for a process. Failure to allocate is sticky in the buffer. */
+void wgw_sup_start_encode(wgw_buffer_t *b, const wgw_pool_spec_t *spec, const wgw_start_t *start);
 
 /* Append DRAIN or STOP. */
 void wgw_sup_end_encode(wgw_buffer_t *b, wgw_exec_message_t kind, int64_t timeout_us);

@@ -13,22 +13,27 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "supervisor/board.h"
+#include "supervisor/elastic.h"
 #include "supervisor/listener.h"
 #include "supervisor/message.h"
 #include "supervisor/report.h"
 #include "supervisor/source.h"
 #include "supervisor/spawn.h"
 #include "supervisor/step.h"
+#include "supervisor/wear.h"
 
 #define SECOND_US INT64_C(1000000)
 #define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
+#define LOOK_US (SECOND_US / 4)        /* between looks at the queue of an elastic pool */
 
 typedef struct {
     wgw_listener_t listener;
     wgw_watch_t hup;        /* of the listener */
     bool is_shut;           /* the listener must be bound anew */
     pid_t pid;              /* 0 none */
-    uint32_t epoch;
+    uint32_t epoch, version;
+    wgw_wear_t wear;
+    bool is_trial, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
     bool was_ready, has_left, has_asked; /* it has said so, which it may once */
     wgw_watch_t exit, control;
     wgw_source_t *source;
@@ -42,10 +47,17 @@ struct wgw_sup_pool_t {
     wgw_logfile_t logfile;
     wgw_sources_t sources;
     wgw_step_t *step;
+    wgw_warm_t warm;
+    wgw_versions_t versions; /* as the scoreboard and the log have them */
+    wgw_buffer_t stale;     /* the last STALE that has led to a reload */
+    int64_t reload_us;      /* when what has changed is to be loaded; 0: nothing has */
+    int64_t reloaded_us;    /* when it last was */
     process_t *rows;        /* spec.row_count */
     uint32_t *epochs;       /* of each row: room for one sweep */
     int64_t wake_us;        /* the step function's */
     int64_t sweep_us;       /* when to look at the scoreboard next */
+    int64_t look_us;        /* when to look at the queue next, of an elastic pool */
+    wgw_elastic_t elastic;
     int64_t said_us;        /* when lost log lines were last said */
     bool is_over;
 };
@@ -136,6 +148,7 @@ static void on_ready(wgw_sup_pool_t *pool, uint32_t r)
     wgw_log(&sink, WGW_LOG_INFO, WGWNO(0123) "process %ld of pool '%s' is ready",
             (long)pool->rows[r].pid, pool->spec.name);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_READY, .row = r });
+    wgw_sup_board_set_versions(&pool->board, pool->versions.newest, pool->versions.failed);
 }
 
 static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
@@ -151,6 +164,39 @@ static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
 }
 
+/* At most once a second: an application can say this as often as it likes. */
+static void reload_soon(wgw_sup_pool_t *pool)
+{
+    int64_t now_us = wgw_now_us();
+
+    if (!pool->reload_us)
+        pool->reload_us = pool->reloaded_us && now_us - pool->reloaded_us < SECOND_US
+            ? pool->reloaded_us + SECOND_US : now_us;
+}
+
+/* A process of an older version than the newest says nothing new, unless that one has failed. */
+static void on_stale(wgw_sup_pool_t *pool, uint32_t r, const char *message, size_t len)
+{
+    bool is_known = pool->stale.len == len && memcmp(pool->stale.data, message, len) == 0;
+
+    if (pool->rows[r].version != pool->versions.newest && !pool->versions.failed)
+        return;
+    if (is_known && pool->versions.failed) {
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_STILL_FAILED });
+        return;
+    }
+    wgw_buffer_clear(&pool->stale, WGW_EXEC_MESSAGE_MOST);
+    wgw_buffer_append(&pool->stale, message, len);
+    reload_soon(pool);
+}
+
+static void reload(wgw_sup_pool_t *pool, wgw_cause_t cause)
+{
+    pool->reload_us = 0;
+    pool->reloaded_us = wgw_now_us();
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_RELOAD, .cause = cause });
+}
+
 static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
 {
     wgw_log_sink_t sink = sink_of(pool);
@@ -162,12 +208,31 @@ static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_BROKEN, .row = r });
 }
 
+static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_message_t *message,
+                       const char *data, size_t len)
+{
+    const process_t *row = &pool->rows[r];
+
+    if (message->kind == WGW_EXEC_READY && !row->was_ready)
+        on_ready(pool, r);
+    else if (message->kind == WGW_EXEC_LEAVING && !row->has_left)
+        on_leaving(pool, r);
+    else if (message->kind == WGW_EXEC_WANTS && !row->has_asked)
+        on_wants(pool, r, message->cause);
+    else if (message->kind == WGW_EXEC_LOADED)
+        wgw_sup_warm_add(&pool->warm, message->what, message->name, message->group);
+    else if (message->kind == WGW_EXEC_STALE)
+        on_stale(pool, r, data, len);
+    else
+        on_garbage(pool, r);
+}
+
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
     process_t *row = &pool->rows[r];
     wgw_worker_message_t message;
-    char data[64];
+    char data[WGW_EXEC_MESSAGE_MOST];
     ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
 
     (void)events;
@@ -177,14 +242,8 @@ static void on_control(void *ctx, uint32_t r, uint32_t events)
         wgw_sup_loop_close(pool->loop, &row->control);
         return;
     }
-    bool is_message = (size_t)n <= sizeof data &&
-                      wgw_sup_worker_message_decode(data, (size_t)n, &message);
-    if (is_message && message.kind == WGW_EXEC_READY && !row->was_ready)
-        on_ready(pool, r);
-    else if (is_message && message.kind == WGW_EXEC_LEAVING && !row->has_left)
-        on_leaving(pool, r);
-    else if (is_message && message.kind == WGW_EXEC_WANTS && !row->has_asked)
-        on_wants(pool, r, message.cause);
+    if ((size_t)n <= sizeof data && wgw_sup_worker_message_decode(data, (size_t)n, &message))
+        on_message(pool, r, &message, data, (size_t)n);
     else
         on_garbage(pool, r);
 }
@@ -225,6 +284,7 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_loop_close(pool->loop, &row->exit);
     wgw_sup_loop_close(pool->loop, &row->control);
     row->pid = 0;
+    wgw_sup_listener_refuse(&row->listener);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r,
                               .is_in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 });
     say_wait(pool, r);
@@ -239,10 +299,13 @@ static void send_message(process_t *row, const wgw_buffer_t *b)
 
 static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
 {
+    static const wgw_warm_t NOTHING = { .count = 0 };
     process_t *row = &pool->rows[r];
     wgw_buffer_t b = { 0 };
 
-    wgw_sup_start_encode(&b, &pool->spec, r, row->epoch);
+    wgw_sup_start_encode(&b, &pool->spec,
+                         &(wgw_start_t){ .row = r, .epoch = row->epoch, .is_trial = row->is_trial,
+                                         .warm = row->is_cold ? &NOTHING : &pool->warm });
     bool is_sent = !b.is_short &&
                    send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
     int why = errno;
@@ -258,8 +321,9 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
 
     row->pid = spawned->pid;
     row->was_ready = row->has_left = row->has_asked = false;
+    row->wear = (wgw_wear_t){ 0 };
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
-    wgw_sup_board_begin(&pool->board, r, spawned->pid);
+    wgw_sup_board_begin(&pool->board, r, spawned->pid, row->version);
     wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
     row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
     row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
@@ -302,12 +366,22 @@ static const char *try_spawn(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t
     return failed ? why : NULL;
 }
 
-static void spawn(wgw_sup_pool_t *pool, uint32_t r)
+static void spawn(wgw_sup_pool_t *pool, const wgw_action_t *action)
 {
+    uint32_t r = action->row;
     wgw_log_sink_t sink = sink_of(pool);
     char why[640];
-    const char *failed = try_spawn(pool, r, why, sizeof why);
 
+    pool->rows[r].version = action->version;
+    pool->rows[r].is_trial = action->is_trial;
+    pool->rows[r].is_cold = action->is_trial && action->cause == WGW_CAUSE_INACTIVITY;
+    const char *failed = try_spawn(pool, r, why, sizeof why);
+    if (!failed && action->is_trial) {
+        wgw_log(&sink, WGW_LOG_INFO, WGWNO(0128) "process %ld of pool '%s' was started, to replace "
+                "another one (%s)", (long)pool->rows[r].pid, pool->spec.name,
+                wgw_sup_cause_name(action->cause));
+        return;
+    }
     if (!failed) {
         wgw_log(&sink, WGW_LOG_INFO, WGWNO(0122) "process %ld of pool '%s' was started",
                 (long)pool->rows[r].pid, pool->spec.name);
@@ -369,6 +443,21 @@ static void end_process(wgw_sup_pool_t *pool, const wgw_action_t *action)
         kill(row->pid, SIGTERM);
 }
 
+static void note_versions(wgw_sup_pool_t *pool)
+{
+    wgw_versions_t versions = wgw_sup_step_versions(pool->step);
+    wgw_log_sink_t sink = sink_of(pool);
+
+    if (versions.newest == pool->versions.newest && versions.failed == pool->versions.failed)
+        return;
+    if (versions.failed && !pool->versions.failed)
+        wgw_log(&sink, WGW_LOG_ERR,
+                WGWNO(0129) "the new code of pool '%s' could not be started, see the lines before: the "
+                "old processes go on serving, until it changes again", pool->spec.name);
+    pool->versions = versions;
+    wgw_sup_board_set_versions(&pool->board, versions.newest, versions.failed);
+}
+
 /* Actions lie in the step function's memory until the next event, which carrying one out may
  * make: a copy is gone through. */
 static void take(wgw_sup_pool_t *pool, wgw_event_t event)
@@ -378,12 +467,13 @@ static void take(wgw_sup_pool_t *pool, wgw_event_t event)
 
     pool->wake_us = actions.wake_us;
     pool->is_over = actions.is_over;
+    note_versions(pool);
     if (!copy)
         abort(); /* a row would be lost for ever; httpd starts another supervisor */
     memcpy(copy, actions.items, actions.count * sizeof *copy);
     for (size_t i = 0; i < actions.count; i++)
         if (copy[i].kind == WGW_ACTION_SPAWN)
-            spawn(pool, copy[i].row);
+            spawn(pool, &copy[i]);
         else
             end_process(pool, &copy[i]);
     free(copy);
@@ -408,12 +498,15 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     pool->spec = *spec;
     pool->memory = memory;
     pool->wake_us = WGW_STEP_NEVER;
+    pool->look_us = spec->process_least ? 0 : WGW_STEP_NEVER;
     wgw_sup_logfile_init(&pool->logfile, log_fd);
     wgw_sup_sources_init(&pool->sources, loop, &pool->logfile, (wgw_level_t)spec->log_level);
     pool->rows = calloc(spec->row_count, sizeof *pool->rows);
     pool->epochs = calloc(spec->row_count, sizeof *pool->epochs);
     pool->step = wgw_sup_step_create(&(wgw_step_config_t){
         .process_count = spec->process_count, .row_count = spec->row_count,
+        .process_least = spec->process_least,
+        .restart_interval_us = (int64_t)spec->restart_interval_us,
         .startup_timeout_us = (int64_t)spec->startup_timeout_us,
         .graceful_timeout_us = (int64_t)spec->graceful_timeout_us,
         .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
@@ -451,6 +544,19 @@ void wgw_sup_pool_end(wgw_sup_pool_t *pool, bool drains, int64_t graceful_limit_
                               .shutdown_limit_us = shutdown_limit_us });
 }
 
+const char *wgw_sup_pool_path(const wgw_sup_pool_t *pool)
+{
+    return pool->spec.socket_path;
+}
+
+void wgw_sup_pool_go_on(wgw_sup_pool_t *pool, int log_fd)
+{
+    wgw_sup_logfile_deinit(&pool->logfile);
+    wgw_sup_logfile_init(&pool->logfile, log_fd);
+    if (!pool->spec.keeps_on_graceful)
+        reload(pool, WGW_CAUSE_RELOAD);
+}
+
 bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)
 {
     return pool->is_over;
@@ -463,9 +569,63 @@ static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
         pool->epochs[r] = phase == WGW_ROW_READY ? pool->rows[r].epoch : 0;
         if (phase != WGW_ROW_READY && phase != WGW_ROW_STARTING)
             wgw_sup_board_hide(&pool->board, r);
+        if (phase == WGW_ROW_EMPTY) /* who had claimed a thread of it, and comes late */
+            wgw_sup_listener_refuse(&pool->rows[r].listener);
     }
     bool is_used = wgw_sup_board_sweep(&pool->board, pool->epochs, now_us);
-    pool->sweep_us = now_us + (is_used ? SECOND_US : CALM_SWEEP_US);
+    bool is_watched = wgw_sup_wear_is_watched(&pool->spec);
+    pool->sweep_us = now_us + (is_used || is_watched ? SECOND_US : CALM_SWEEP_US);
+}
+
+/* --- what is measured ----------------------------------------------------------------- */
+
+static void look_at_wear(wgw_sup_pool_t *pool, int64_t now_us)
+{
+    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
+        process_t *row = &pool->rows[r];
+        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
+        wgw_cause_t cause;
+        if (wgw_sup_step_phase(pool->step, r) == WGW_ROW_READY &&
+            wgw_sup_wear_look(&row->wear, &pool->spec, row->pid, use.request_count,
+                              use.busy_count > 0, now_us, &cause))
+            take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
+    }
+}
+
+/* *calm_out: the row of the process with the fewest requests. */
+static wgw_load_t measure_load(wgw_sup_pool_t *pool, int64_t now_us, uint32_t *calm_out)
+{
+    wgw_load_t load = { .now_us = now_us, .process_count = wgw_sup_step_open_count(pool->step),
+                        .is_starting = wgw_sup_step_is_starting(pool->step) };
+    uint32_t least = UINT32_MAX;
+
+    load.oldest_wait_us = wgw_sup_board_oldest_wait(&pool->board, now_us, &load.waited_us);
+    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
+        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
+        if (wgw_sup_step_phase(pool->step, r) != WGW_ROW_READY)
+            continue;
+        load.busy_count += use.busy_count;
+        load.thread_count = use.thread_count;
+        if (use.busy_count <= least) {
+            least = use.busy_count;
+            *calm_out = r;
+        }
+    }
+    return load;
+}
+
+static void look_at_queue(wgw_sup_pool_t *pool, int64_t now_us)
+{
+    uint32_t calm = UINT32_MAX;
+    wgw_load_t load = measure_load(pool, now_us, &calm);
+    wgw_elastic_move_t move = wgw_sup_elastic_decide(&pool->elastic, &load,
+                                                     (int64_t)pool->spec.idle_timeout_us);
+
+    pool->look_us = now_us + LOOK_US;
+    if (move == WGW_ELASTIC_GROW)
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_GROW });
+    else if (move == WGW_ELASTIC_SHRINK && calm != UINT32_MAX)
+        take(pool, (wgw_event_t){ .kind = WGW_EVENT_SHRINK, .row = calm });
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -477,11 +637,21 @@ int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
 {
     if (pool->wake_us <= now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
-    if (pool->sweep_us <= now_us)
+    if (pool->reload_us && pool->reload_us <= now_us)
+        reload(pool, WGW_CAUSE_SCRIPT);
+    if (pool->sweep_us <= now_us) {
         sweep(pool, now_us);
+        if (wgw_sup_wear_is_watched(&pool->spec))
+            look_at_wear(pool, now_us);
+    }
+    if (pool->look_us <= now_us)
+        look_at_queue(pool, now_us);
     int64_t resume_us = wgw_sup_sources_tick(&pool->sources, now_us);
     say_lost(pool, now_us);
     int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, pool->sweep_us));
+    wake_us = earlier(wake_us, pool->look_us);
+    if (pool->reload_us)
+        wake_us = earlier(wake_us, pool->reload_us);
     if (pool->sources.rate.dropped_count || pool->logfile.lost_count)
         wake_us = earlier(wake_us, pool->said_us + SECOND_US);
     return wake_us;
@@ -497,6 +667,8 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
     wgw_sup_board_close(&pool->board);
     wgw_sup_logfile_deinit(&pool->logfile);
     wgw_sup_step_destroy(pool->step);
+    wgw_sup_warm_deinit(&pool->warm);
+    wgw_buffer_deinit(&pool->stale);
     free(pool->rows);
     free(pool->epochs);
     free(pool->memory);

@@ -32,6 +32,13 @@ void wgw_sup_pool_end(wgw_sup_pool_t *pool, bool drains, int64_t graceful_limit_
 /* Tell whether it was told to end and has. */
 bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool);
 
+/* The path that its sockets begin with: no two pools have the same. */
+const char *wgw_sup_pool_path(const wgw_sup_pool_t *pool);
+
+/* httpd has read its configuration again, and this pool is in it as it was.
+ * Owns: log_fd (-1 none), where lines go from now on. */
+void wgw_sup_pool_go_on(wgw_sup_pool_t *pool, int log_fd);
+
 /* Do what is due. Returns: when it wants to be called next. */
 int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us);
 

@@ -9,6 +9,24 @@
 
 enum { REQUESTS_MOST = 64 };
 
+const char *wgw_sup_cause_name(wgw_cause_t cause)
+{
+    static const char *const NAMES[WGW_CAUSE_COUNT] = {
+        [WGW_CAUSE_RELOAD] = "reload",
+        [WGW_CAUSE_SCRIPT] = "a script has changed",
+        [WGW_CAUSE_EVICTION] = "SIGUSR1",
+        [WGW_CAUSE_MAXIMUM_REQUESTS] = "maximum-requests",
+        [WGW_CAUSE_RESTART_INTERVAL] = "restart-interval",
+        [WGW_CAUSE_INACTIVITY] = "inactivity-timeout",
+        [WGW_CAUSE_CPU_TIME] = "cpu-time-limit",
+        [WGW_CAUSE_MEMORY] = "memory-reload",
+        [WGW_CAUSE_REQUEST_TIMEOUT] = "request-timeout",
+        [WGW_CAUSE_DEADLOCK] = "deadlock-timeout",
+    };
+
+    return NAMES[cause];
+}
+
 static void report_requests(const wgw_log_sink_t *sink, const wgw_sup_board_t *board,
                             const wgw_end_t *end)
 {
@@ -58,7 +76,8 @@ static const char *wrong_python(int code)
 static void report_early_code(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
                               const wgw_end_t *end, int code)
 {
-    if (code == WGW_EXIT_PYTHON || code == WGW_EXIT_EXTENSION || code == WGW_EXIT_EXEC)
+    if (code == WGW_EXIT_PYTHON || code == WGW_EXIT_EXTENSION || code == WGW_EXIT_EXEC ||
+        code == WGW_EXIT_IMPORT)
         wgw_log(sink, WGW_LOG_INFO,
                 WGWNO(0105) "process %ld of pool '%s' exited with code %d before it was ready; "
                 "the line before says why", (long)end->pid, spec->name, code);

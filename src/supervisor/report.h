@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "supervisor/board.h"
 #include "wire/spec.h"
+#include "wsgigw/exec.h"
 
 /* How a process has ended. */
 typedef struct wgw_end_t {
@@ -18,6 +19,9 @@ typedef struct wgw_end_t {
     bool was_expected; /* it was told to end, or said that it would */
     uint32_t row, epoch;
 } wgw_end_t;
+
+/* The words for a cause, as of the log. */
+const char *wgw_sup_cause_name(wgw_cause_t cause);
 
 /* Log how a process has ended, and the requests that it took along. */
 void wgw_sup_report_end(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,

@@ -6,7 +6,6 @@
 #define SECOND_US INT64_C(1000000)
 #define BACKOFF_FIRST_US SECOND_US
 #define BACKOFF_MOST_US (60 * SECOND_US)
-#define HEALTHY_US (60 * SECOND_US)  /* who served this long has no failures behind it */
 #define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
 #define TRIAL_US (60 * SECOND_US)    /* for a successor to be ready, where startup-timeout= is none */
 enum { NOBODY = -1, TRIALS_PART = 4 }; /* of the places, at least one, have a successor at a time */
@@ -171,8 +170,8 @@ static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_
         fail_trial(step, r, now_us);
         return;
     }
-    if (served_us >= HEALTHY_US)
-        place->failure_count = 0;
+    if (row->was_ready && served_us >= backoff(place->failure_count))
+        place->failure_count = 0; /* it has served for as long as the next one would have to wait */
     if (is_in_order && served_us >= LASTING_US)
         vacate(step, r, now_us);
     else
@@ -397,6 +396,9 @@ static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_u
         break;
     case WGW_EVENT_RELOAD:
         on_reload(step, event->cause);
+        break;
+    case WGW_EVENT_STILL_FAILED:
+        step->versions.failed = ++step->versions.newest;
         break;
     case WGW_EVENT_GROW:
         on_grow(step);

@@ -47,6 +47,7 @@ typedef enum wgw_event_kind_t {
     WGW_EVENT_BROKEN,    /* the process of a row does what it must not, or its socket is dead */
     WGW_EVENT_REPLACE,   /* the process of a row is to be replaced, for `cause` */
     WGW_EVENT_RELOAD,    /* all processes are, for `cause`: what they have loaded is old */
+    WGW_EVENT_STILL_FAILED, /* a reload is asked for that has failed already: it fails again */
     WGW_EVENT_GROW,      /* one more place is to be filled, if there is one */
     WGW_EVENT_SHRINK,    /* the place of a row is not needed any more, if there are more than the least */
     WGW_EVENT_TICK,      /* wake_us has come */

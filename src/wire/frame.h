@@ -44,8 +44,9 @@ typedef enum wgw_frame_type_t {
 enum {
     WGW_FRAME_CLOSES = 1,   /* on the last frame of a request: the daemon closes the connection next */
     WGW_FRAME_HAS_FILE = 2, /* on REQUEST: a descriptor with the whole body comes with it */
-    WGW_FRAME_LAST = 4      /* on END and CUT: the last frame of the request; else DONE follows, and
+    WGW_FRAME_LAST = 4,     /* on END and CUT: the last frame of the request; else DONE follows, and
                                LOG may come before it */
+    WGW_FRAME_STALE = 8     /* on REFUSED: the file has changed since the process loaded it */
 };
 
 typedef enum wgw_body_fault_t {

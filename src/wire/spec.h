@@ -35,7 +35,9 @@ enum { WGW_SPEC_VERSION = 1 };
 #define WGW_POOL_FIELDS(X) \
     X(TEXT, name)                /* of WSGIDaemonProcess */ \
     X(TEXT, server)              /* name of the virtual host, for messages */ \
-    X(U32, process_count)        /* at least 1 */ \
+    X(U32, process_count)        /* at least 1: the most */ \
+    X(U32, process_least)        /* at least 1; 0: process_count, always */ \
+    X(U64, idle_timeout_us)      /* of a process more than the least */ \
     X(U32, row_count)            /* rows of the scoreboard, at least process_count */ \
     X(U32, entry_count)          /* entries of the scoreboard */ \
     X(TEXT, socket_path)         /* of a row: this, ".", its number in decimal, ".sock" */ \
@@ -58,6 +60,11 @@ enum { WGW_SPEC_VERSION = 1 };
     X(LIST, python_args)         /* between -P and -c */ \
     X(TEXT, extension)           /* path of _wsgigw.abi3.so, inside the chroot */ \
     X(LIST, environment)         /* "NAME=value": all of it, nothing else is passed */ \
+    X(U32, keeps_on_graceful)    /* 1: another reading of the configuration changes nothing */ \
+    X(U64, restart_interval_us)  /* a process is replaced that old; 0 never */ \
+    X(U64, inactivity_timeout_us) /* ... that has been idle so long; 0 never */ \
+    X(U64, cpu_time_limit_us)    /* ... that has used so much; 0 never */ \
+    X(U64, memory_reload_bytes)  /* ... whose PSS is so large; 0 never */ \
     X(U64, startup_timeout_us)   /* until READY; 0 none */ \
     X(U64, graceful_timeout_us)  /* for what a process has begun, after DRAIN */ \
     X(U64, shutdown_timeout_us)  /* after that, and after STOP, until SIGKILL */ \
@@ -73,6 +80,8 @@ enum { WGW_SPEC_VERSION = 1 };
     X(U32, has_main_group)       /* 1: main_group is the only application group there can be */ \
     X(TEXT, main_group) \
     X(U32, interpreter_limit) \
+    X(U32, maximum_requests)     /* after that many it is replaced, and up to */ \
+    X(U32, maximum_jitter)       /* so many more; 0 never */ \
     X(LIST, python_path)         /* folders for the front of sys.path */ \
     X(LIST, preloads)            /* three texts each: "script" or "module", its name, and the \
                                     application group */ \

@@ -401,9 +401,10 @@ static void cut(wgw_exchange_t *exchange)
 }
 
 /* The last frame, of those that are no end of a response. */
-static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *payload, size_t len)
+static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, unsigned flags,
+                     const char *payload, size_t len)
 {
-    wgw_frame_t frame = { .type = type, .flags = closing_flags(x->conn), .len = len };
+    wgw_frame_t frame = { .type = type, .flags = closing_flags(x->conn) | flags, .len = len };
     char header[WGW_FRAME_HEADER_SIZE];
     spans_t s;
 
@@ -415,7 +416,13 @@ static void say_last(wgw_wrk_exchange_t *x, wgw_frame_type_t type, const char *p
     send_last(x, &s, -1);
 }
 
-void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http_status)
+void wgw_wrk_exchange_refuse(wgw_wrk_exchange_t *x, unsigned flags)
+{
+    if (x->conn)
+        say_last(x, WGW_FRAME_REFUSED, flags, NULL, 0);
+}
+
+void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, int http_status)
 {
     wgw_conn_t *conn = x->conn;
 
@@ -424,12 +431,10 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http
     if (x->fail_status)
         http_status = x->fail_status;
     if (x->has_ended) {
-        say_last(x, WGW_FRAME_DONE, NULL, 0);
-    } else if (type == WGW_FRAME_REFUSED) {
-        say_last(x, type, NULL, 0);
+        say_last(x, WGW_FRAME_DONE, 0, NULL, 0);
     } else if (conn->phase.answer == WGW_ANSWER_PENDING && http_status) {
         char payload[2] = { (char)(http_status & 0xff), (char)(http_status >> 8) };
-        say_last(x, WGW_FRAME_STATUS, payload, sizeof payload);
+        say_last(x, WGW_FRAME_STATUS, 0, payload, sizeof payload);
     } else {
         pthread_mutex_lock(&x->ending);
         x->conn = NULL;
@@ -438,10 +443,31 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http
     }
 }
 
+static wgw_entry_t *entry_of(const wgw_request_note_t *note)
+{
+    return note->entry < wgw_wrk.entry_count ? &wgw_wrk.entries[note->entry] : NULL;
+}
+
+/* From here on the application may have seen the request: no other process may get it. A script
+ * that ends the process when it is imported must not do so to one process after another, either. */
+static void enter(wgw_exchange_t *exchange)
+{
+    wgw_entry_t *entry = entry_of(&of(exchange)->note);
+
+    if (atomic_fetch_add(&wgw_wrk.row->request_count, 1) + 1 >= wgw_wrk.request_most)
+        wgw_wrk_want(WGW_CAUSE_MAXIMUM_REQUESTS);
+    if (!entry)
+        return;
+    atomic_store(&entry->row, wgw_wrk.row_number);
+    atomic_store(&entry->epoch, wgw_wrk.epoch);
+    atomic_store(&entry->since_us, wgw_now_us());
+    atomic_store(&entry->state, WGW_ENTRY_BEGUN);
+}
+
 /* Should the httpd child be dead, its entry can be freed: no thread is in it any more. */
 static void mark_done(const wgw_request_note_t *note)
 {
-    wgw_entry_t *entry = note->entry < wgw_wrk.entry_count ? &wgw_wrk.entries[note->entry] : NULL;
+    wgw_entry_t *entry = entry_of(note);
     uint32_t begun = WGW_ENTRY_BEGUN;
 
     if (entry && atomic_load(&entry->epoch) == wgw_wrk.epoch)
@@ -490,6 +516,7 @@ static const wgw_exchange_ops_t OPS = {
     .write_body = write_body,
     .send_file = send_file,
     .cut = cut,
+    .enter = enter,
     .leave = leave,
     .log = log_line,
 };

@@ -28,9 +28,12 @@ typedef struct wgw_wrk_exchange_t {
 void wgw_wrk_exchange_init(wgw_wrk_exchange_t *x, wgw_conn_t *conn, wgw_buffer_t *head,
                            int body_file);
 
-/* End a request that may not have been answered: `type` is STATUS or REFUSED.
+/* End a request that may not have been answered, with `http_status` if it was not.
  * Where nothing can be said any more the connection is closed, which httpd sees. */
-void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, wgw_frame_type_t type, int http_status);
+void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, int http_status);
+
+/* End a request that the application has not seen; `flags` of the REFUSED frame. */
+void wgw_wrk_exchange_refuse(wgw_wrk_exchange_t *x, unsigned flags);
 
 /* Count the thread idle, once. */
 void wgw_wrk_exchange_leave(wgw_wrk_exchange_t *x);

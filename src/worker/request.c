@@ -13,6 +13,7 @@
 #include "wire/descriptor.h"
 #include "worker/exchange.h"
 #include "worker/log.h"
+#include "worker/stale.h"
 #include "worker/worker.h"
 
 typedef enum {
@@ -151,40 +152,26 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_usec / 1e6;
 }
 
-static wgw_entry_t *entry_of(const wgw_request_note_t *note)
-{
-    return note->entry < wgw_wrk.entry_count ? &wgw_wrk.entries[note->entry] : NULL;
-}
-
-/* From here on the application may have seen the request: no other process may get it. */
-static void mark_begun(const wgw_request_note_t *note, int64_t now_us)
-{
-    wgw_entry_t *entry = entry_of(note);
-
-    atomic_fetch_add(&wgw_wrk.row->request_count, 1);
-    if (!entry)
-        return;
-    atomic_store(&entry->row, wgw_wrk.row_number);
-    atomic_store(&entry->epoch, wgw_wrk.epoch);
-    atomic_store(&entry->since_us, now_us);
-    atomic_store(&entry->state, WGW_ENTRY_BEGUN);
-}
-
 static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_policy_t *policy)
 {
     int64_t begun_us = wgw_now_us();
 
     if (atomic_load(&wgw_wrk.is_refusing)) {
-        wgw_wrk_exchange_end(x, WGW_FRAME_REFUSED, 0);
+        wgw_wrk_exchange_refuse(x, 0);
         return;
     }
     if (note->epoch != wgw_wrk.epoch)
         wgw_row_claim(wgw_wrk.row); /* it was claimed from the process before this one */
     x->request.daemon_start = now_seconds();
-    mark_begun(note, begun_us);
+    wgw_stale_adjust(&x->request.target);
     int http_status = wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
     wgw_wrk_exchange_leave(x);
-    wgw_wrk_exchange_end(x, WGW_FRAME_STATUS, http_status);
+    if (http_status == WGW_BRIDGE_STALE) {
+        wgw_stale_report(&x->request.target);
+        wgw_wrk_exchange_refuse(x, WGW_FRAME_STALE);
+        return;
+    }
+    wgw_wrk_exchange_end(x, http_status);
     wgw_policy_note(policy, wgw_now_us() - begun_us);
 }
 

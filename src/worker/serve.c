@@ -11,11 +11,13 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/cursor.h"
 #include "bridge/python.h"
 #include "worker/conn.h"
@@ -192,6 +194,22 @@ static void keep_descriptors(void)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* What processes before this one have loaded. */
+static struct {
+    wgw_cursor_t texts;
+    uint32_t count;  /* of texts, three for each */
+    bool is_trial;   /* all of it has to be loaded here, too */
+} warm;
+
+static void read_warm(wgw_cursor_t *c)
+{
+    warm.is_trial = wgw_cursor_u8(c) == 1;
+    warm.count = wgw_cursor_u32(c);
+    warm.texts = *c;
+    for (uint32_t i = 0; i < warm.count && !c->is_bad; i++)
+        wgw_cursor_text(c, NULL);
+}
+
 /* Read START. Returns: 0; else an exit code, said in the log. */
 static int read_start(void)
 {
@@ -206,6 +224,7 @@ static int read_start(void)
     wgw_wrk.row_number = wgw_cursor_u32(&c);
     wgw_wrk.epoch = wgw_cursor_u32(&c);
     uint32_t row_count = wgw_cursor_u32(&c), entry_count = wgw_cursor_u32(&c);
+    read_warm(&c);
     if (c.is_bad ||
         !wgw_worker_spec_decode(c.at, (size_t)(c.end - c.at), &wgw_wrk.spec, &memory))
         return contract("what it is to serve cannot be read");
@@ -244,6 +263,20 @@ static bool make_events(void)
            pthread_atfork(NULL, NULL, leave_copy) == 0 && wgw_io_start();
 }
 
+/* Lest a successor has to load it at a request. */
+static void tell_loaded(const wgw_target_t *target)
+{
+    wgw_buffer_t b = { 0 };
+
+    wgw_put_u8(&b, WGW_EXEC_LOADED);
+    wgw_put_text(&b, target->script ? "script" : "module");
+    wgw_put_text(&b, target->script ? target->script : target->module);
+    wgw_put_text(&b, target->group);
+    if (!b.is_short && b.len <= WGW_EXEC_MESSAGE_MOST)
+        wgw_io_tell(b.data, b.len);
+    wgw_buffer_deinit(&b);
+}
+
 static bool make_bridge(const char *extension)
 {
     const wgw_worker_spec_t *spec = &wgw_wrk.spec;
@@ -256,6 +289,8 @@ static bool make_bridge(const char *extension)
         .interpreter_limit = spec->interpreter_limit,
         .python_path = spec->python_path.items,
         .python_path_count = spec->python_path.count,
+        .keeps_code = true,
+        .on_loaded = tell_loaded,
         .extension = strdup(extension),
     };
     for (size_t i = 0; i < 3 && i < spec->server_version.count; i++)
@@ -276,22 +311,57 @@ static void enable_faulthandler(void)
     Py_XDECREF(module);
 }
 
-static void preload(void)
+static bool preload(const char *kind, const char *name, const char *group)
+{
+    bool is_module = strcmp(kind, "module") == 0;
+    wgw_preload_t one = {
+        .target = { .script = is_module ? NULL : name, .module = is_module ? name : NULL,
+                    .group = group },
+        .sink = wgw_wrk_log,
+    };
+    bool is_loaded = wgw_bridge_preload(wgw_wrk.bridge, &one);
+
+    if (wgw_wrk.is_copy) /* what was imported has forked: the copy must not serve, nor count */
+        _exit(WGW_EXIT_OK);
+    return is_loaded;
+}
+
+static void preload_configured(void)
 {
     const wgw_texts_t *list = &wgw_wrk.spec.preloads;
 
-    for (size_t i = 0; i + 2 < list->count; i += 3) {
-        bool is_module = strcmp(list->items[i], "module") == 0;
-        wgw_preload_t one = {
-            .target = { .script = is_module ? NULL : list->items[i + 1],
-                        .module = is_module ? list->items[i + 1] : NULL,
-                        .group = list->items[i + 2] },
-            .sink = wgw_wrk_log,
-        };
-        wgw_bridge_preload(wgw_wrk.bridge, &one);
-        if (wgw_wrk.is_copy) /* what was imported has forked: the copy must not serve, nor count */
-            _exit(WGW_EXIT_OK);
+    for (size_t i = 0; i + 2 < list->count; i += 3)
+        preload(list->items[i], list->items[i + 1], list->items[i + 2]);
+}
+
+/* A script that has been removed needs no successor. Returns: false when this process, on trial,
+ * cannot take the place of the one that it is to replace. */
+static bool preload_warm(void)
+{
+    wgw_cursor_t c = warm.texts;
+
+    for (uint32_t i = 0; i + 2 < warm.count; i += 3) {
+        const char *kind = wgw_cursor_text(&c, NULL), *name = wgw_cursor_text(&c, NULL);
+        const char *group = wgw_cursor_text(&c, NULL);
+        if (*kind == 's' && access(name, F_OK) != 0 && errno == ENOENT)
+            continue;
+        if (!preload(kind, name, group) && warm.is_trial)
+            return false;
     }
+    return true;
+}
+
+/* Another number for each process, lest all of a pool be replaced at the same time. */
+static uint64_t choose_request_most(void)
+{
+    const wgw_worker_spec_t *spec = &wgw_wrk.spec;
+    uint32_t chance = 0;
+
+    if (!spec->maximum_requests)
+        return UINT64_MAX;
+    if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) < 0)
+        chance = (uint32_t)getpid();
+    return (uint64_t)spec->maximum_requests + chance % (spec->maximum_jitter + UINT64_C(1));
 }
 
 /* From here on httpd finds this process. */
@@ -299,6 +369,7 @@ static void appear(void)
 {
     char ready = WGW_EXEC_READY;
 
+    wgw_wrk.request_most = choose_request_most();
     pthread_mutex_lock(&wgw_wrk.lock);
     bool is_staying = !wgw_wrk.is_leaving;
     if (is_staying) {
@@ -339,7 +410,11 @@ static int run(void)
 {
     PyThreadState *tstate = PyEval_SaveThread();
 
-    preload();
+    preload_configured();
+    if (!preload_warm()) {
+        PyEval_RestoreThread(tstate);
+        return WGW_EXIT_IMPORT;
+    }
     appear();
     bool is_running = start_threads();
     if (!is_running)

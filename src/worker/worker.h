@@ -25,6 +25,7 @@ typedef struct wgw_wrk_t {
     wgw_entry_t *entries;
     uint32_t entry_count;
     uint32_t row_number, epoch;
+    uint64_t request_most;        /* after which it asks for a successor */
 
     int events;                   /* epoll: listener and idle connections, waited on by all threads */
     int wake;                     /* eventfd in `events`: readable for good once threads are to end */

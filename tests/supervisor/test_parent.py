@@ -26,7 +26,7 @@ def module(tmp_path_factory):
     flags = subprocess.run([system.apxs("APR_CONFIG"), "--cppflags", "--includes"], text=True,
                            capture_output=True, check=True).stdout.split()
     sources = [SOURCE / "tests" / "supervisor" / "mod_parent.c", *(
-        SOURCE / "src" / name for name in ("server/parent.c", "server/parent_link.c", "base/buffer.c",
+        SOURCE / "src" / name for name in ("server/parent.c", "server/parent_link.c", "server/running.c", "base/buffer.c",
                                            "base/cursor.c", "base/deadline.c", "wire/spec.c"))]
     command = [os.environ.get("CC", "cc"), "-std=gnu11", "-shared", "-fPIC", "-D_GNU_SOURCE",
                "-DWGW_LIBDIR=\"/nowhere\"", f"-I{SOURCE}/src", f"-I{SOURCE}/include",

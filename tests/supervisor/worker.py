@@ -39,7 +39,7 @@ def report(start):
         "nice": os.getpriority(os.PRIO_PROCESS, 0), "pdeathsig": pdeathsig(),
         "files": resource.getrlimit(resource.RLIMIT_NOFILE), "data": resource.getrlimit(resource.RLIMIT_DATA), "as": resource.getrlimit(resource.RLIMIT_AS),
         "blocking": [os.get_blocking(fd) for fd in range(6)],
-        "start": list(struct.unpack_from("<BBIIII", start)), "worker": start[18:].decode(),
+        "start": list(struct.unpack_from("<BBIIII", start)), "worker": start[23:].decode(),
     }
     path = f"{work}/{os.getpid()}.json"
     with open(path + ".new", "w", encoding="ascii") as file:

@@ -25,7 +25,7 @@ static const struct {
     { 21, 2, 1, true, "hp>iq wp>iq cp>iq" },
     { 22, (1u << 20) + 1, 0, true, "hp>hp hb>hb he>he wp>wp wb>wb we>we cp>cp cb>cb ce>ce" },
     { 23, 0, 0, true, "hp>wp hb>wb" },
-    { 24, 0, 1, true, "hp>iq wp>iq cp>iq" },
+    { 24, 0, 1 | 8, true, "hp>iq wp>iq cp>iq" },
     { 25, 0, 1, true, "he>iq we>iq ce>iq" },
 };
 enum { KIND_COUNT = sizeof TYPES / sizeof *TYPES };

@@ -91,16 +91,22 @@ static void further_crashes_wait_longer_each_time(void **state)
     wgw_sup_step_destroy(rig.step);
 }
 
-static void a_minute_of_service_forgives(void **state)
+static void service_for_as_long_as_the_wait_forgives(void **state)
 {
     rig_t rig = make_ready(1);
 
     (void)state;
+    for (int i = 0; i < 3; i++) {
+        send(&rig, WGW_EVENT_EXITED, 0);
+        assert_one(&rig, WGW_ACTION_SPAWN, 0);
+        send(&rig, WGW_EVENT_READY, 0);
+        rig.now += 2 * SEC;
+    }
     send(&rig, WGW_EVENT_EXITED, 0);
     send(&rig, WGW_EVENT_READY, 0);
-    rig.now += MIN;
+    rig.now += SEC;
     send(&rig, WGW_EVENT_EXITED, 0);
-    assert_one(&rig, WGW_ACTION_SPAWN, 0);
+    assert_int_equal(rig.last.wake_us - rig.now, SEC);
     wgw_sup_step_destroy(rig.step);
 }
 
@@ -366,7 +372,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_startup_timeout_waits_for_ever),
     cmocka_unit_test(first_crash_is_replaced_at_once),
     cmocka_unit_test(further_crashes_wait_longer_each_time),
-    cmocka_unit_test(a_minute_of_service_forgives),
+    cmocka_unit_test(service_for_as_long_as_the_wait_forgives),
     cmocka_unit_test(never_ready_waits_from_a_second_on),
     cmocka_unit_test(places_fail_on_their_own),
     cmocka_unit_test(leaving_has_its_successor_before_it_is_gone),

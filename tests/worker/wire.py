@@ -197,7 +197,7 @@ class Daemon:
         self._start(python, theirs)
         worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group)
         with contextlib.suppress(BrokenPipeError):  # it may have ended at once
-            self.control.send(struct.pack("<BBIIII", START, 1, 0, EPOCH, 1, ENTRY_COUNT) + worker)
+            self.control.send(struct.pack("<BBIIIIBI", START, 1, 0, EPOCH, 1, ENTRY_COUNT, 0, 0) + worker)
 
     def _start(self, python: str, theirs: socket.socket) -> None:
         given = [self._listener.fileno(), theirs.fileno(), self.board]
@@ -218,7 +218,7 @@ class Daemon:
         microseconds = int(shutdown_s * 1_000_000)
         return (struct.pack("<I", 1) + text("pool") + text("") + struct.pack("<IQ", threads, 0)
                 + struct.pack("<I", main_group is not None) + text(main_group or "")
-                + struct.pack("<I", 16) + texts(()) + texts(preloads)
+                + struct.pack("<III", 16, 0, 0) + texts(()) + texts(preloads)
                 + struct.pack("<IIII", 3, 2, 4, 0)
                 + struct.pack("<QQQQQ", response_buffer, 20_000_000, 20_000_000, microseconds, microseconds)
                 + struct.pack("<I", 0) + text("") + text(key))
