@@ -1,11 +1,11 @@
 """Records the number of each request before all else, then answers it; misbehaves when asked to.
 
-Stands alone, because tests copy it to change it.  The record is one short line for each call,
-`NUMBER PID VERSION`, written by one system call: it is there even if the process dies next.
+Stands alone in a folder of the test's work folder, because tests copy it to change it.  The record is
+one short line for each call, `NUMBER PID VERSION`, written by one system call as the very first
+thing: it is there even if the process dies next, and what is not there was never called.
 """
 import ctypes
 import os
-import threading
 import time
 import zlib
 from urllib.parse import parse_qsl
@@ -14,17 +14,9 @@ VERSION = "1"
 
 LEAK_BYTES, GROWTH_BYTES, MOST_GROWTH = 1 << 20, 100_000, 2000
 kept = []
-record = {}
-record_lock = threading.Lock()
-
-
-def descriptor(environ):
-    """Return the record's descriptor, opened at the first call."""
-    with record_lock:
-        if not record:
-            path = os.path.join(environ["WGW_WORK"], "numbered.record")
-            record["fd"] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    return record["fd"]
+tail = f" {os.getpid()} {VERSION}\n".encode()
+record = os.open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "numbered.record"),
+                 os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
 
 def leak():
@@ -59,14 +51,14 @@ def streamed(answer, seconds):
 
 def application(environ, start_response):
     """Record, read, take the time, answer with number, version, process and sum of the body."""
+    number = environ["QUERY_STRING"].partition("&")[0][7:].encode()
+    os.write(record, number + tail)
     query = dict(parse_qsl(environ["QUERY_STRING"]))
-    line = f"{query['number']} {os.getpid()} {VERSION}"
-    os.write(descriptor(environ), f"{line}\n".encode())
     body = environ["wsgi.input"].read()
     if "do" in query:
         DEEDS[query["do"]]()
     seconds = int(query["ms"]) / 1000
-    answer = f"{line} {zlib.crc32(body)}\n".encode()
+    answer = number + tail[:-1] + b" %d\n" % zlib.crc32(body)
     headers = [("Content-Type", "text/plain")]
     if query.get("framing") != "chunked":
         headers.append(("Content-Length", str(len(answer))))

@@ -29,7 +29,7 @@ FAULT_LINES = r"\[wsgigw:\w+\] .*WGW01(03|04|06|07|10|11|12|21|25|26)"
 """What the supervisor says of a process that ended, or did not start, in another way than it should."""
 REQUEST_LINES = r"WGW005[23]|WGW0068"
 """What httpd says of a request that was lost with its process."""
-DUMP_LINES = r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules"
+DUMP_LINES = r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules|<no Python frame>"
 
 
 def site(options: str = "", text: str = "", pool: str = "processes=2 threads=16") -> Site:
@@ -48,6 +48,7 @@ def start(make_server: Callable[..., Server], of: Site) -> Server:
     deploy(made, "1")
     made.start()
     eventually(lambda: made.get("/n?number=0&ms=1").status == 200, "a first answer")
+    eventually(lambda: victims(made) and set(victims(made)) == set(members(made)), "all processes")
     return made
 
 
@@ -82,11 +83,30 @@ def touch(made: Server) -> None:
 
 # --- processes -----------------------------------------------------------------------------
 
-def victims(made: Server) -> List[int]:
-    """Return the daemon processes that are ready, the eldest first."""
-    started = [int(record.message.split()[2]) for record in made.log.find("WGW0123: process")]
+def named(made: Server, number: str) -> List[int]:
+    """Return the processes of the pool that live and were named in a log line, the eldest first.
+
+    There is another pool, that of the harness's mode.
+    """
+    found = made.log.find(f"{number}: process .*of pool 'chaos'")
     alive = set(kit.daemons(made))
-    return [pid for pid in started if pid in alive and not kit.is_gone(pid)]
+    pids = dict.fromkeys(int(record.message.split()[2]) for record in found)
+    return [pid for pid in pids if pid in alive and not kit.is_gone(pid)]
+
+
+def members(made: Server) -> List[int]:
+    """Return the processes of the pool, the eldest first."""
+    return named(made, "WGW0122")
+
+
+def victims(made: Server) -> List[int]:
+    """Return those that are ready, or are on their way out."""
+    return named(made, "WGW0123")
+
+
+def starts(made: Server) -> int:
+    """Return how many processes of the pool have become ready since the test began."""
+    return len(made.log.find("WGW0123: process .*of pool 'chaos'"))
 
 
 def send_signal(pid: int, number: int) -> bool:
@@ -98,15 +118,10 @@ def send_signal(pid: int, number: int) -> bool:
         return False
 
 
-def hit(made: Server, number: int) -> int:
-    """Send a signal to the eldest process that is ready; return its id, 0 if there is none."""
-    found = victims(made)
+def hit(made: Server, number: int, before: Collection[int] = ()) -> int:
+    """Send a signal to the eldest process that is ready, none of `before`; return its id, or 0."""
+    found = [pid for pid in victims(made) if pid not in before]
     return found[0] if found and send_signal(found[0], number) else 0
-
-
-def serving(made: Server) -> int:
-    """Return how many daemon processes there are that have not ended."""
-    return sum(not kit.is_gone(pid) for pid in kit.daemons(made))
 
 
 # --- causes --------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+"""A process that dies or stops costs the requests that were running in it, and no others.
+
+Each of those gets 502, or a response that looks cut; none hangs, none is served twice.
+"""
+import signal
+import time
+
+import pytest
+
+import chaoskit as chaos
+from chaoskit import kit
+from numbered import QUICK, Load
+
+MODES = ("daemon",)
+MPMS = ("event",)
+TIMES = 5
+POOL = "processes=3 threads=16"
+
+
+def allow_faults(made):
+    """Let pass what httpd and the supervisor say of the processes that are lost here."""
+    made.allow_log(chaos.FAULT_LINES)
+    made.allow_log(chaos.DUMP_LINES)
+    made.allow_request(chaos.REQUEST_LINES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda one: one.name)
+def test_killed_every_second(make_server, number):
+    """The eldest process each time; another one takes its place."""
+    made = chaos.start(make_server, chaos.site(pool=POOL))
+    allow_faults(made)
+    killed = []
+    with Load(made) as load:
+        chaos.repeatedly(load, lambda: killed.append(chaos.hit(made, number)), TIMES, 1)
+    chaos.only_under_way(load.result(), set(killed))
+    assert len(set(killed) - {0}) >= TIMES, "there was no process left to be killed"
+    made.expect_log(f"WGW0103: process .* signal {number.value} ", count=TIMES)
+    chaos.goes_on(made)
+
+
+@pytest.mark.parametrize("deed", ["exit", "segv"])
+def test_ended_by_the_application(make_server, deed):
+    """os._exit() and a fault in a request: that request gets 502, the others of its process too."""
+    made = chaos.start(make_server, chaos.site(pool=POOL))
+    allow_faults(made)
+    culprits = []
+    with Load(made) as load:
+        chaos.repeatedly(load, lambda: culprits.append(load.send(f"&do={deed}")), TIMES, 1)
+    result = load.result()
+    assert {(one.problem, one.status) for one in culprits} == {("status", 502)}, result
+    chaos.only_under_way(result, {result.seen[one.number].pid for one in culprits})
+    made.expect_log("WGW0107: .*3" if deed == "exit" else "WGW0103: .*signal 11 ", count=TIMES)
+    chaos.goes_on(made)
+
+
+def test_leak_to_the_memory_limit(make_server):
+    """A process that has leaked all it may have: what it cannot serve any more gets 500 (its own
+    MemoryError) or 502; the requests of the other processes do not notice."""
+    made = chaos.start(make_server, chaos.site("memory-limit=250M", pool=POOL))
+    allow_faults(made)
+    made.allow_request("MemoryError")
+    made.allow_log("MemoryError|Traceback|WGW0068")
+    leaks = []
+    with Load(made) as load:
+        chaos.repeatedly(load, lambda: leaks.append(load.send("&do=leak")), 2, 2)
+    result = load.result()
+    assert {one.status for one in leaks} <= {500, 502}, leaks
+    leakers = {result.seen[one.number].pid for one in leaks}
+    chaos.only_under_way(result, leakers, (500, 502))
+    made.expect_log("MemoryError|WGW005[23]", level="error")
+    chaos.goes_on(made)
+
+
+def test_stopped_process(make_server):
+    """SIGSTOP of one process: what was sent to it gets 504 or 502 after socket-timeout; the
+    others go on meanwhile, and when it goes on nothing is called a second time."""
+    made = chaos.start(make_server, chaos.site("socket-timeout=2", pool=POOL))
+    allow_faults(made)
+    stopped = chaos.hit(made, signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        with Load(made, mix=QUICK) as load:
+            chaos.repeatedly(load, lambda: None, 5, 1)
+    finally:
+        chaos.let_go_on([stopped])
+    time.sleep(1)                        # what it finds in its sockets, it would call now
+    result = load.result()
+    assert time.monotonic() - begin < 60
+    check_stopped(result, stopped)
+    chaos.goes_on(made)
+    with Load(made, count=300, mix=QUICK) as load:
+        pass
+    assert not load.result().failed, load.result()
+
+
+def check_stopped(result, stopped):
+    """Nothing was called twice; what failed was for the stopped process, and was told in time."""
+    assert not result.twice and not result.unseen, result
+    for outcome in result.failed:
+        assert outcome.problem == "cut" or outcome.status in (502, 504), (outcome, result)
+        assert result.seen.get(outcome.number, (0, stopped))[1] == stopped, (outcome, result)
+        assert outcome.done_s - outcome.sent_s < 20, outcome
+    fine = len(result.outcomes) - len(result.failed)
+    assert fine > 10 * len(result.failed), result
+    assert result.pids - {stopped}, result
+
+
+def test_signals_to_stopped_process(make_server):
+    """A stopped process that is killed in the end costs what it had begun, and nothing else."""
+    made = chaos.start(make_server, chaos.site("socket-timeout=10", pool=POOL))
+    allow_faults(made)
+    hit = []
+    with Load(made) as load:
+        for _ in range(3):
+            hit.append(chaos.hit(made, signal.SIGSTOP))
+            time.sleep(0.5)
+            chaos.send_signal(hit[-1], signal.SIGKILL)
+            kit.eventually(lambda: kit.is_gone(hit[-1]), "its end")
+    chaos.only_under_way(load.result(), hit)
+    chaos.goes_on(made)
