@@ -29,6 +29,8 @@ FAULT_LINES = r"\[wsgigw:\w+\] .*WGW01(03|04|06|07|10|11|12|21|25|26)"
 """What the supervisor says of a process that ended, or did not start, in another way than it should."""
 REQUEST_LINES = r"WGW005[23]|WGW0068"
 """What httpd says of a request that was lost with its process."""
+REPORT = "does not import|not ready within"
+"""The line that names a script whose new text cannot take over."""
 DUMP_LINES = r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules|<no Python frame>"
 
 
@@ -118,6 +120,11 @@ def send_signal(pid: int, number: int) -> bool:
         return False
 
 
+def status_number(pid: int, name: str) -> int:
+    """Return a number of /proc/PID/status, in KiB where it is memory."""
+    return int(kit.status_of(pid)[name].split()[0])
+
+
 def hit(made: Server, number: int, before: Collection[int] = ()) -> int:
     """Send a signal to the eldest process that is ready, none of `before`; return its id, or 0."""
     found = [pid for pid in victims(made) if pid not in before]
@@ -142,6 +149,20 @@ def let_go_on(pids: Collection[int]) -> None:
         send_signal(pid, signal.SIGCONT)
 
 
+def allow_faults(made: Server) -> None:
+    """Let pass what httpd and the supervisor say of processes that are lost."""
+    made.allow_log(FAULT_LINES)
+    made.allow_log(DUMP_LINES)
+    made.allow_request(REQUEST_LINES)
+
+
+def allow_broken_imports(made: Server) -> None:
+    """Let pass what is said of a script that does not import: its report and its traceback."""
+    made.allow_log(FAULT_LINES)
+    made.allow_log(DUMP_LINES)
+    made.allow_log(rf"{REPORT}|WGW001[46]|Traceback|SystemExit|\^|\[wsgigw:\w+\] .*\]\s\s|def application\(:")
+
+
 # --- judgements ----------------------------------------------------------------------------
 
 def nothing_lost(result: Result) -> None:
@@ -153,9 +174,9 @@ def nothing_lost(result: Result) -> None:
 
 
 def only_under_way(result: Result, culprits: Collection[int],
-                   statuses: Collection[int] = (502,)) -> None:
+                   statuses: Collection[int] = (502,), least: int = REQUESTS) -> None:
     """What failed had begun in a process that was hit, and the client was told so."""
-    assert len(result.outcomes) >= REQUESTS, result
+    assert len(result.outcomes) >= least, result
     assert not result.twice, result
     assert not result.unseen, result
     for outcome in result.failed:

@@ -11,8 +11,6 @@ from harness import eventually
 
 MODES = ("daemon",)
 MPMS = ("event",)
-REPORT = "does not import|not ready within"
-"""The line that names a script whose new text cannot take over."""
 BREAKS = {
     # text in front of the application's, what the log must have of it
     "syntax": ("def application(:\n", "SyntaxError"),
@@ -33,15 +31,13 @@ def broken(name, version="broken"):
 
 def allow_breaks(made):
     """Let pass what is said of a script that does not import, once or not."""
-    made.allow_log(chaos.FAULT_LINES)
-    made.allow_log(chaos.DUMP_LINES)
-    made.allow_log(f"{REPORT}|WGW001[46]|Traceback|{'|'.join(filter(None, (line for _, line in BREAKS.values())))}")
-    made.allow_log(r"SystemExit|def application\(:|\^|^\s|\[wsgigw:\w+\] .*\]\s\s")
+    chaos.allow_broken_imports(made)
+    made.allow_log("|".join(filter(None, (line for _, line in BREAKS.values()))))
 
 
 def reports(made):
     """Return the lines that name the fault."""
-    return made.log.find(REPORT)
+    return made.log.find(chaos.REPORT)
 
 
 def check_exception(made, name, count=1):

@@ -17,18 +17,11 @@ TIMES = 5
 POOL = "processes=3 threads=16"
 
 
-def allow_faults(made):
-    """Let pass what httpd and the supervisor say of the processes that are lost here."""
-    made.allow_log(chaos.FAULT_LINES)
-    made.allow_log(chaos.DUMP_LINES)
-    made.allow_request(chaos.REQUEST_LINES)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda one: one.name)
 def test_killed_every_second(make_server, number):
     """The eldest process each time; another one takes its place."""
     made = chaos.start(make_server, chaos.site(pool=POOL))
-    allow_faults(made)
+    chaos.allow_faults(made)
     killed = []
     with Load(made) as load:
         chaos.repeatedly(load, lambda: killed.append(chaos.hit(made, number)), TIMES, 1)
@@ -42,7 +35,7 @@ def test_killed_every_second(make_server, number):
 def test_ended_by_the_application(make_server, deed):
     """os._exit() and a fault in a request: that request gets 502, the others of its process too."""
     made = chaos.start(make_server, chaos.site(pool=POOL))
-    allow_faults(made)
+    chaos.allow_faults(made)
     culprits = []
     with Load(made) as load:
         chaos.repeatedly(load, lambda: culprits.append(load.send(f"&do={deed}")), TIMES, 1)
@@ -57,7 +50,7 @@ def test_leak_to_the_memory_limit(make_server):
     """A process that has leaked all it may have: what it cannot serve any more gets 500 (its own
     MemoryError) or 502; the requests of the other processes do not notice."""
     made = chaos.start(make_server, chaos.site("memory-limit=250M", pool=POOL))
-    allow_faults(made)
+    chaos.allow_faults(made)
     made.allow_request("MemoryError")
     made.allow_log("MemoryError|Traceback|WGW0068")
     leaks = []
@@ -75,7 +68,7 @@ def test_stopped_process(make_server):
     """SIGSTOP of one process: what was sent to it gets 504 or 502 after socket-timeout; the
     others go on meanwhile, and when it goes on nothing is called a second time."""
     made = chaos.start(make_server, chaos.site("socket-timeout=2", pool=POOL))
-    allow_faults(made)
+    chaos.allow_faults(made)
     stopped = chaos.hit(made, signal.SIGSTOP)
     begin = time.monotonic()
     try:
@@ -108,7 +101,7 @@ def check_stopped(result, stopped):
 def test_signals_to_stopped_process(make_server):
     """A stopped process that is killed in the end costs what it had begun, and nothing else."""
     made = chaos.start(make_server, chaos.site("socket-timeout=10", pool=POOL))
-    allow_faults(made)
+    chaos.allow_faults(made)
     hit = []
     with Load(made) as load:
         for _ in range(3):
