@@ -20,9 +20,12 @@ record = os.open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__
 
 
 def leak():
-    """Keep memory until there is no more."""
-    while True:
-        kept.append(bytearray(LEAK_BYTES))
+    """Keep memory until there is no more; then end as a C extension that cannot go on."""
+    try:
+        while True:
+            kept.append(bytearray(LEAK_BYTES))
+    except MemoryError:
+        os.abort()
 
 
 def grow():

@@ -9,7 +9,7 @@ import pytest
 
 import chaoskit as chaos
 from chaoskit import kit
-from numbered import QUICK, Load
+from numbered import CONNECTIONS, QUICK, Load
 
 MODES = ("daemon",)
 MPMS = ("event",)
@@ -47,20 +47,21 @@ def test_ended_by_the_application(make_server, deed):
 
 
 def test_leak_to_the_memory_limit(make_server):
-    """A process that has leaked all it may have: what it cannot serve any more gets 500 (its own
-    MemoryError) or 502; the requests of the other processes do not notice."""
+    """A process that leaks all it may have, and ends there: what was in it gets 502, or 500 where
+    Python could still say MemoryError; the requests of the other processes do not notice."""
     made = chaos.start(make_server, chaos.site("memory-limit=250M", pool=POOL))
     chaos.allow_faults(made)
-    made.allow_request("MemoryError")
-    made.allow_log("MemoryError|Traceback|WGW0068")
+    made.allow_request("MemoryError|WGW0008")
+    made.allow_log("MemoryError|Traceback|WGW0065|cannot allocate memory")
     leaks = []
     with Load(made) as load:
-        chaos.repeatedly(load, lambda: leaks.append(load.send("&do=leak")), 2, 2)
+        chaos.repeatedly(load, lambda: leaks.append(load.send("&do=leak")), 3, 1)
     result = load.result()
     assert {one.status for one in leaks} <= {500, 502}, leaks
     leakers = {result.seen[one.number].pid for one in leaks}
+    assert len(leakers) == len(leaks)
     chaos.only_under_way(result, leakers, (500, 502))
-    made.expect_log("MemoryError|WGW005[23]", level="error")
+    made.expect_log("WGW0103: .*signal 6 ", count=len(leaks))
     chaos.goes_on(made)
 
 
@@ -109,5 +110,26 @@ def test_signals_to_stopped_process(make_server):
             time.sleep(0.5)
             chaos.send_signal(hit[-1], signal.SIGKILL)
             kit.eventually(lambda: kit.is_gone(hit[-1]), "its end")
+    chaos.only_under_way(load.result(), hit)
+    chaos.goes_on(made)
+
+
+def test_place_that_waits_for_its_next_process(make_server):
+    """A process stands still, collects connections that it does not accept, and is killed; its place
+    waits longer each time. What was not accepted goes to the other process, which is idle."""
+    made = chaos.start(make_server, chaos.site("socket-timeout=2"))
+    chaos.allow_faults(made)
+    hit = []
+    with Load(made, mix=QUICK) as load:
+        for _ in range(3):
+            load.width = 2                               # few connections are kept
+            kit.eventually(lambda: len(chaos.victims(made)) == 2, "two processes", 30)
+            hit.append(chaos.victims(made)[-1])
+            chaos.send_signal(hit[-1], signal.SIGSTOP)
+            load.width = CONNECTIONS
+            time.sleep(0.3)
+            chaos.send_signal(hit[-1], signal.SIGKILL)
+            kit.eventually(lambda: kit.is_gone(hit[-1]), "its end")
+        time.sleep(3)
     chaos.only_under_way(load.result(), hit)
     chaos.goes_on(made)
