@@ -31,7 +31,8 @@ REQUEST_LINES = r"WGW005[23]|WGW0068"
 """What httpd says of a request that was lost with its process."""
 REPORT = "does not import|not ready within"
 """The line that names a script whose new text cannot take over."""
-DUMP_LINES = r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules|<no Python frame>|Fatal Python error"
+DUMP_LINES = (r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules|<no Python frame>"
+              r"|Fatal Python error")
 
 
 def site(options: str = "", text: str = "", pool: str = "processes=2 threads=16") -> Site:

@@ -6,7 +6,7 @@ graceful restarts.  The application, tests/apps/numbered.wsgi, records every num
 with; only both sides together can tell a request that was lost from one that was served twice.
 
 WGW_CHAOS_REQUESTS: how many requests a run has at least (default 2,000).  From 20,000 on the slow
-ones take 6 s, else 3 s.
+ones take 6 s, else 2 s: longer than shutdown-timeout in both cases.
 """
 import collections
 import itertools
@@ -31,7 +31,7 @@ SMALL_BODY, LARGE_BODY = 20, 40000
 
 class Mix(NamedTuple):
     """How many requests take how long: one of slow_every, one of medium_every, 1 ms the others."""
-    slow_ms: int = 6000 if REQUESTS >= 20000 else 3000
+    slow_ms: int = 6000 if REQUESTS >= 20000 else 2000
     slow_every: int = 400
     medium_ms: int = 50
     medium_every: int = 20

@@ -13,7 +13,7 @@ from numbered import CONNECTIONS, QUICK, Load
 
 MODES = ("daemon",)
 MPMS = ("event",)
-TIMES = 5
+TIMES = 10 if chaos.IS_LONG else 4
 POOL = "processes=3 threads=16"
 
 
@@ -24,10 +24,10 @@ def test_killed_every_second(make_server, number):
     chaos.allow_faults(made)
     killed = []
     with Load(made) as load:
-        chaos.repeatedly(load, lambda: killed.append(chaos.hit(made, number)), TIMES, 1)
+        times = chaos.repeatedly(load, lambda: killed.append(chaos.hit(made, number)), TIMES, 1)
     chaos.only_under_way(load.result(), set(killed))
-    assert len(set(killed) - {0}) >= TIMES, "there was no process left to be killed"
-    made.expect_log(f"WGW0103: process .* signal {number.value} ", count=TIMES)
+    assert len(set(killed) - {0}) > times / 2, "there was no process that could be killed"
+    made.expect_log(f"WGW0103: process .* signal {number.value} ", count=len(set(killed) - {0}))
     chaos.goes_on(made)
 
 

@@ -16,7 +16,7 @@ from harness import eventually
 
 MODES = ("daemon",)
 MPMS = ("event",)
-TIMES = 4
+TIMES = 6 if chaos.IS_LONG else 3
 VISIBLE_S = 15
 """What is sent this long after a change must be answered by the new code, whatever happened."""
 
