@@ -413,7 +413,7 @@ static bool start_generation(generation_t *g)
         return false;
     }
     g->retained->is_ending = g->pools->nelts == 0;
-    wgw_running_note(g->retained->running, g->pools);
+    wgw_running_note(g->retained->running, g->pools, g->prefix);
     return true;
 }
 
@@ -459,6 +459,7 @@ void wgw_parent_child_init(void)
     if (!g || getpid() == g->owner) /* httpd -X has no children */
         return;
     wgw_parent_link_close(&g->retained->link);
+    wgw_running_child_init(g->retained->running);
     if (g->pipe[0] >= 0)
         close(g->pipe[0]);
     g->pipe[0] = -1;

@@ -17,8 +17,6 @@
     X("processes", PROCESSES, process_count, "1", "1000", "1", \
       "Number of processes, or LEAST-MOST: then there are more while requests wait, and fewer when some " \
       "have nothing to do. Giving it at all, even as 1, makes wsgi.multiprocess true.") \
-    X("idle-timeout", TIME, idle_timeout_us, "1s", "24h", "60s", \
-      "With processes=LEAST-MOST: how long one process more than needed is kept.") \
     X("threads", NUMBER, thread_count, "0", "1000", "15", \
       "Requests that one process serves at a time. 0: it runs its import scripts and serves none.") \
     X("user", USER, uid, "", "", "", \
@@ -88,17 +86,19 @@
       "A script must belong to this user, and its folder too, and only the user may write them.") \
     X("script-group", OWNER_GROUP, script_gid, "", "", "", \
       "The same for this group, which may write them; not together with script-user.") \
+    X("idle-timeout", TIME, idle_timeout_us, "1ms", "24h", "60s", \
+      "With processes=LEAST-MOST: how long one process more than needed is kept.") \
     X("maximum-requests", REQUESTS, maximum_requests, "0", "1000000000", "0", \
       "A process is replaced after that many requests; N,JITTER: after N to N+JITTER of them, another " \
       "number for each process. 0: no limit.") \
-    X("restart-interval", TIME, restart_interval_us, "1s", "8760h", "0", \
+    X("restart-interval", TIME, restart_interval_us, "1ms", "8760h", "0", \
       "A process is replaced after that time; 0: never.") \
-    X("inactivity-timeout", TIME, inactivity_timeout_us, "1s", "8760h", "0", \
+    X("inactivity-timeout", TIME, inactivity_timeout_us, "1ms", "8760h", "0", \
       "A process that has served something is replaced by one that has loaded nothing, when it has had " \
       "nothing to do for so long; 0: never.") \
-    X("cpu-time-limit", TIME, cpu_time_limit_us, "1s", "8760h", "0", \
+    X("cpu-time-limit", TIME, cpu_time_limit_us, "1ms", "8760h", "0", \
       "A process is replaced when it has used that much processor time; 0: no limit.") \
-    X("memory-reload", SIZE, memory_reload_bytes, "1M", "1024G", "0", \
+    X("memory-reload", SIZE, memory_reload_bytes, "64K", "1024G", "0", \
       "A process is replaced when its share of memory (PSS) is that large; 0: no limit.") \
     X("graceful", GRACEFUL, keeps_on_graceful, "", "", "reload", \
       "What a graceful restart of httpd does to processes whose definition has not changed: reload " \

@@ -22,7 +22,7 @@ enum { LEAST_ENTRIES = 8, KEY_BYTES = 32 };
 enum { ROWS_OF_PLACE = 3 }; /* one serves, one is on trial, one finishes what it has */
 
 typedef struct {
-    const char *name, *socket_path;
+    const char *name, *prefix, *socket_path;
     wgw_blob_t spec;  /* encoded */
     char key[65];
     int board_fd;
@@ -178,7 +178,7 @@ bool wgw_running_make(const wgw_running_t *running, apr_pool_t *pconf, wgw_pool_
 
     pool->board = NULL;
     set_sizes(pool);
-    if (one && is_same(one, pool))
+    if (one && strcmp(one->prefix, prefix) == 0 && is_same(one, pool))
         return go_on(pconf, one, pool);
     pool->socket_path = apr_psprintf(pconf, "%s.%ld.%u.%d", prefix, (long)getpid(), generation,
                                      pool->index);
@@ -189,11 +189,19 @@ static apr_status_t close_board(void *ctx)
 {
     one_t *one = ctx;
 
-    close(one->board_fd);
+    if (one->board_fd >= 0)
+        close(one->board_fd);
+    one->board_fd = -1;
     return APR_SUCCESS;
 }
 
-void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools)
+void wgw_running_child_init(wgw_running_t *running)
+{
+    for (int i = 0; running->pools && i < running->pools->nelts; i++)
+        close_board(&APR_ARRAY_IDX(running->pools, i, one_t));
+}
+
+void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools, const char *prefix)
 {
     apr_pool_t *p;
 
@@ -202,7 +210,8 @@ void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools)
     for (int i = 0; i < pools->nelts; i++) {
         const wgw_pool_t *pool = APR_ARRAY_IDX(pools, i, wgw_pool_t *);
         one_t *one = &APR_ARRAY_PUSH(list, one_t);
-        *one = (one_t){ .name = apr_pstrdup(p, pool->name), .spec = encode(p, pool),
+        *one = (one_t){ .name = apr_pstrdup(p, pool->name), .prefix = apr_pstrdup(p, prefix),
+                        .spec = encode(p, pool),
                         .socket_path = apr_pstrdup(p, pool->socket_path),
                         .board_fd = fcntl(pool->board_fd, F_DUPFD_CLOEXEC, 0) };
         memcpy(one->key, pool->key, sizeof one->key);

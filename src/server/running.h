@@ -19,8 +19,11 @@ wgw_running_t *wgw_running_create(void);
 bool wgw_running_make(const wgw_running_t *running, apr_pool_t *pconf, wgw_pool_t *pool,
                       const char *prefix, unsigned generation);
 
-/* These pools, and no others, are what the supervisor runs now. */
-void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools);
+/* These pools, and no others, are what the supervisor runs now; their sockets begin with `prefix`. */
+void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools, const char *prefix);
+
+/* Close what only the parent needs. Context: a child of httpd. */
+void wgw_running_child_init(wgw_running_t *running);
 
 /* Say in a scoreboard what it is. Again for each supervisor: a daemon process may have written
  * anything there. */

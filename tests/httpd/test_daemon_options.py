@@ -31,6 +31,11 @@ def time(least, most, *wrong):
                                                 "1d", "99999999999999999999", "25h", *wrong)]
 
 
+def long_time():
+    value, wrong = time("1ms", "8760h", "8761h")
+    return value, [one for one in wrong if one[0] != "25h"]
+
+
 def size(least, most, *wrong):
     allowed = f"{least} to {most}: a whole number of bytes, or with the unit K, M or G"
     return "128M", [(text, allowed) for text in ("abc", "", "-1", "1.5M", "1m", "1MB", "1T", "9223372036854775807G",
@@ -51,7 +56,9 @@ def folder(*wrong):
 
 VALUES = {
     # option: (a value, [(wrong value, what the message says)])
-    "processes": number(1, 1000),
+    "processes": ("2-5", [(text, "allowed is a whole number from 1 to 1000, or two of them, the least and the most")
+                          for text in ("abc", "", "0", "1001", "1x", "3-", "-3", "3-2", "0-2", "1-1001", "1-2-3", "1,2")]),
+    "idle-timeout": time("1ms", "24h"),
     "threads": number(0, 1000),
     "user": (USER, USERS),
     "group": (GROUP, GROUPS),
@@ -97,6 +104,14 @@ VALUES = {
     "response-socket-timeout": time("1ms", "24h"),
     "script-user": (USER, USERS),
     "script-group": (GROUP, GROUPS),
+    "maximum-requests": ("1000,100", [(text, "allowed is a whole number from 0 to 1000000000, or two of them with a comma")
+                                      for text in ("abc", "", "-1", "1K", "1000,", ",5", "1,2,3", "1-2", "1000000001",
+                                                   "1,1000000001")]),
+    "restart-interval": long_time(),
+    "inactivity-timeout": long_time(),
+    "cpu-time-limit": long_time(),
+    "memory-reload": size("64K", "1024G", "1", "63K"),
+    "graceful": ("keep", [(text, "allowed is reload or keep") for text in ("on", "", "restart")]),
     "startup-timeout": time("1ms", "24h"),
     "graceful-timeout": time("0", "24h"),
     "shutdown-timeout": time("0", "1h", "2h"),

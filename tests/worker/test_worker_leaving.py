@@ -9,8 +9,8 @@ import pytest
 import wire
 from harness.waiting import eventually
 
-ENDINGS = ["DRAIN", "STOP", "SIGTERM", "SIGINT", "SIGUSR1", "supervisor gone"]
-REASONS = {"SIGTERM": 1, "SIGINT": 1, "SIGUSR1": 2}
+ENDINGS = ["DRAIN", "STOP", "SIGTERM", "SIGINT", "supervisor gone"]
+REASONS = {"SIGTERM": 1, "SIGINT": 1}
 
 
 def begin_to_end(daemon, how):
@@ -32,7 +32,7 @@ def test_it_ends_when_idle(daemon, how):
         assert daemon.exit_code() == 0, daemon.log()
         assert kept.receive() is None
     if how in REASONS:
-        assert daemon.control.recv(100) == bytes([wire.LEAVING, REASONS[how]])
+        assert daemon.said() == bytes([wire.LEAVING, REASONS[how]])
 
 
 @pytest.mark.parametrize("how", ENDINGS)
@@ -55,10 +55,22 @@ def test_requests_in_flight_finish_and_new_ones_are_refused(daemon, how):
     assert daemon.noted() == ["waiting"]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_sigusr1_asks_for_a_successor(daemon):
+    """Until that is there, it serves; it is asked for once."""
+    for _ in range(2):
+        daemon.process.send_signal(signal.SIGUSR1)
+        assert daemon.ask("hello") == b"hello"
+    assert daemon.said() == bytes([wire.WANTS, 2])
+    daemon.control.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        daemon.said()
+    assert daemon.ask("hello") == b"hello"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_from_inside(daemon, name):
     with daemon.start("kill", SIGNAL=name) as client:
-        assert daemon.control.recv(100) == bytes([wire.LEAVING, REASONS[name]])
+        assert daemon.said() == bytes([wire.LEAVING, REASONS[name]])
         daemon.open_gate()
         assert client.body() == b"survived"
     assert daemon.exit_code() == 0, daemon.log()

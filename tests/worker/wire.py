@@ -25,7 +25,7 @@ OPEN, REQUEST, BODY, BODY_END, BODY_FAULT = 1, 2, 3, 4, 5
 HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = range(16, 26)
 CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
-START, DRAIN, STOP, READY, LEAVING = 1, 2, 3, 16, 17
+START, DRAIN, STOP, READY, LEAVING, WANTS, LOADED = 1, 2, 3, 16, 17, 18, 19
 KEY = "0123456789abcdef" * 4
 ROW_SIZE, ENTRY_SIZE, BOARD_HEAD = 56, 264, 64
 ENTRY_COUNT = 8
@@ -236,9 +236,16 @@ class Daemon:
 
     def wait_ready(self) -> "Daemon":
         """Wait for READY."""
-        message = self.control.recv(100)
+        message = self.said()
         assert message == bytes([READY]), (message, self.log())
         return self
+
+    def said(self) -> bytes:
+        """Return the next message to the supervisor that is not LOADED."""
+        while True:
+            message = self.control.recv(8192)
+            if message[:1] != bytes([LOADED]):
+                return message
 
     def connect(self, opens: bool = True) -> Client:
         """Return a connection, by default an opened one."""
