@@ -416,6 +416,7 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
         .process_count = spec->process_count, .row_count = spec->row_count,
         .startup_timeout_us = (int64_t)spec->startup_timeout_us,
         .graceful_timeout_us = (int64_t)spec->graceful_timeout_us,
+        .eviction_timeout_us = (int64_t)spec->eviction_timeout_us,
         .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
     const char *wrong = wgw_sup_board_open(&pool->board, board_fd, spec->row_count,
                                            spec->entry_count);

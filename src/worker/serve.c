@@ -63,11 +63,6 @@ void wgw_wrk_count_out(void)
 
 /* --- leaving -------------------------------------------------------------------------- */
 
-static wgw_deadline_t earlier(wgw_deadline_t a, wgw_deadline_t b)
-{
-    return a.at_us < b.at_us ? a : b;
-}
-
 /* Nobody finds an idle thread here any more. The row may have another process already, if the
  * supervisor was killed and this one was stopped meanwhile. */
 static void withdraw(void)
@@ -86,8 +81,8 @@ void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
 
     pthread_mutex_lock(&wgw_wrk.lock);
     bool is_first = !wgw_wrk.is_leaving;
-    wgw_wrk.leave_by = is_first ? leave_by : earlier(wgw_wrk.leave_by, leave_by);
-    wgw_wrk.exit_by = is_first ? exit_by : earlier(wgw_wrk.exit_by, exit_by);
+    wgw_wrk.leave_by = is_first ? leave_by : wgw_deadline_earlier(wgw_wrk.leave_by, leave_by);
+    wgw_wrk.exit_by = is_first ? exit_by : wgw_deadline_earlier(wgw_wrk.exit_by, exit_by);
     wgw_wrk.is_leaving = true;
     atomic_store(&wgw_wrk.is_refusing, true);
     withdraw();

@@ -176,7 +176,8 @@ class Supervisor:
             "python": str(self.worker), "python_args": [], "extension": "/nowhere/ext.so",
             "environment": [f"WGW_TEST_PLAN={plan}", f"WGW_TEST_WORK={self.work}", "LANG=C"],
             "startup_timeout_us": 0, "graceful_timeout_us": 5_000_000,
-            "shutdown_timeout_us": 2_000_000, "log_level": 7, "worker": b"worker spec",
+            "shutdown_timeout_us": 2_000_000, "eviction_timeout_us": 0, "deadlock_timeout_us": 0,
+            "log_level": 7, "worker": b"worker spec",
         }
         return {**spec, **changes}
 
