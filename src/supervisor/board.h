@@ -53,6 +53,9 @@ typedef struct wgw_begun_t {
 bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
                               uint32_t *at, int64_t now_us, wgw_begun_t *begun_out);
 
+/* When the process of a row last had its interpreter, monotonic; 0 when it does not say, or lies. */
+int64_t wgw_sup_board_met_us(const wgw_sup_board_t *board, uint32_t row, int64_t now_us);
+
 /* Free the entries of clients that are dead; right the idle count of quiet rows.
  * `epochs` has of each row that takes requests its epoch, 0 of the others.
  * Returns: true while entries are in use, or a count is being watched. */

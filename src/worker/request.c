@@ -172,7 +172,7 @@ static void mark_begun(const wgw_request_note_t *note, int64_t now_us)
 
 static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_policy_t *policy)
 {
-    int64_t begun_us = wgw_now_us();
+    int64_t begun_us = wgw_now_us(), ends_us = x->request.ends_by.at_us;
 
     if (atomic_load(&wgw_wrk.is_refusing)) {
         wgw_wrk_exchange_end(x, WGW_FRAME_REFUSED, 0);
@@ -182,7 +182,11 @@ static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_polic
         wgw_row_claim(wgw_wrk.row); /* it was claimed from the process before this one */
     x->request.daemon_start = now_seconds();
     mark_begun(note, begun_us);
-    int http_status = wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
+    wgw_wrk_count_inside();
+    if (x->slot && ends_us)
+        wgw_slot_enter(x->slot, ends_us, note->entry);
+    bool is_late = ends_us && ends_us <= begun_us; /* this process was stopped: nobody waits */
+    int http_status = is_late ? 504 : wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
     wgw_wrk_exchange_leave(x);
     wgw_wrk_exchange_end(x, WGW_FRAME_STATUS, http_status);
     wgw_policy_note(policy, wgw_now_us() - begun_us);
@@ -197,6 +201,7 @@ static bool serve_request(reader_t *r, wgw_request_memory_t *memory)
     if (has_file != (r->fd >= 0))
         return false;
     wgw_wrk_exchange_init(&x, r->conn, &memory->head, r->fd);
+    x.slot = memory->slot;
     if (!wgw_request_decode(payload, r->frame.len, &memory->vars, &x.request, &x.note))
         return false;
     r->fd = -1;
