@@ -448,11 +448,20 @@ static void on_late(wgw_slot_t *slot)
         add_job(&job);
 }
 
-/* Nothing is left but requests that have had their time: nobody waits for them any more. */
+static bool is_attended(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    bool is_attended = watch.has_attendant;
+    pthread_mutex_unlock(&watch.lock);
+    return is_attended;
+}
+
+/* Nothing is left but requests that have had their time: nobody waits for them any more. Their
+ * stacks are logged first, which is bounded. */
 static void end_if_all_overdue(int overdue_count)
 {
     if (!atomic_load(&wgw_wrk.is_refusing) || !overdue_count ||
-        atomic_load(&wgw_wrk.busy_count) > overdue_count)
+        atomic_load(&wgw_wrk.busy_count) > overdue_count || is_attended())
         return;
     wgw_log(&wgw_wrk_log, WGW_LOG_NOTICE,
             WGWNO(0153) "this process has done all but %d requests that have had their time "
