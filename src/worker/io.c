@@ -178,15 +178,19 @@ static bool watch(int fd, uint64_t data)
 
 bool wgw_wrk_start_thread(void *(*run_it)(void *), void *ctx)
 {
+    enum { STACK_BYTES = 512 * 1024 }; /* counted by memory-limit */
+    pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all, before;
 
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run_it, ctx);
+    int rc = pthread_create(&thread, &attributes, run_it, ctx);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        pthread_detach(thread);
+    pthread_attr_destroy(&attributes);
     return rc == 0;
 }
 

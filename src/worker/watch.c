@@ -554,7 +554,7 @@ void wgw_py_watch_init(void)
 {
     if (!is_wanted())
         return;
-    watch.dump = memfd_create("wsgigw stacks", MFD_CLOEXEC);
+    watch.dump = memfd_create("wsgigw-stacks", MFD_CLOEXEC);
     PyObject *module = watch.dump >= 0 ? PyImport_ImportModule("faulthandler") : NULL;
     PyObject *function = module ? PyObject_GetAttrString(module, "register") : NULL;
     PyObject *args = function ? Py_BuildValue("(ii)", DUMP_SIGNAL, watch.dump) : NULL;

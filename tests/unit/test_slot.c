@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "worker/slot.h"
