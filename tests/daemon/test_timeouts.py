@@ -163,6 +163,19 @@ def test_in_mid_body(serve, key):
     made.open_gate(key)
 
 
+def test_a_slow_client(serve):
+    """What Python has left in time is not cut because its client is slow to take it."""
+    made = serve("request-timeout=2")
+    size = 30 << 20
+    with made.connect() as connection:
+        connection.request("POST", "/p/run", [("Connection", "close")], f"result = 'x' * {size}".encode())
+        time.sleep(4)
+        with connection.socket.makefile("rb") as file:  # quicker than the client, which is strict
+            answer = file.read()
+    assert len(answer) > size and answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"0\r\n\r\n")
+    assert not made.log.find("WGW015")
+
+
 def test_the_queue_counts(serve, key):
     """A request that finds no thread in its time gets 504, and the application does not see it."""
     made = serve("request-timeout=1 interrupt-timeout=60", threads=1)
