@@ -44,6 +44,7 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define POOL_GRACEFUL "reload or keep"
 #define POOL_MODE "octal number"
 #define POOL_TIME "time"
+#define POOL_INTERVAL "seconds, with a fraction"
 #define POOL_SIZE "size"
 #define POOL_FLAG "on or off"
 #define POOL_NOT_FLAG "on or off"

@@ -5,6 +5,8 @@
 #ifndef WSGIGW_BRIDGE_H
 #define WSGIGW_BRIDGE_H
 
+#include <stdatomic.h>
+
 #include "base/deadline.h"
 #include "base/log.h"
 #include "wsgigw/exchange.h"
@@ -75,5 +77,42 @@ bool wgw_bridge_is_inside(void);
  * wgw_bridge_drain() has returned true. Returns: false when threads of the application are
  * left in one of them: then the interpreter must not be finalised. */
 bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge);
+
+/* --- for who watches over threads -------------------------------------------------------- */
+
+/* An application group and its interpreter. Lives: as long as the process serves. */
+typedef struct wgw_interp_t wgw_interp_t;
+
+/* What a thread is in. Written by the thread; others look at it. Zero at first. */
+typedef struct wgw_spot_t {
+    _Atomic(wgw_interp_t *) interp; /* of its last request, or the one it is in; NULL none yet */
+    atomic_ulong ident;             /* of the thread, as Python's dumps say it; constant */
+    bool is_in_call;                /* Python runs for a request; changed while attached */
+    bool is_interrupted;            /* the same; wgw_py_interrupt() was called meanwhile */
+} wgw_spot_t;
+
+/* Have the calling thread note in `spot` what it is in. Lives: as long as the process. */
+void wgw_bridge_set_spot(wgw_spot_t *spot);
+
+/* Attach to an interpreter, call, detach.
+ * Context: any thread, detached. Blocks: until the interpreter is to be had, without a bound.
+ * Returns: false, without having called, when the process ends or memory is short. */
+bool wgw_bridge_visit(wgw_interp_t *interp, void (*call)(void *ctx), void *ctx);
+
+/* Raise wsgigw.RequestTimeout in the request that a thread is in.
+ * Context: attached to spot->interp. Returns: false when no Python runs for it. */
+bool wgw_py_interrupt(wgw_spot_t *spot);
+
+/* Make the calling thread one of an interpreter, without attaching: faulthandler then takes it for
+ * the one to dump. Context: a thread that has not been in any. Blocks: never.
+ * Returns: false when the process ends or memory is short. */
+bool wgw_bridge_enroll(wgw_interp_t *interp);
+
+/* The first interpreter of the process (the main one), and the one after `interp`; NULL none. */
+wgw_interp_t *wgw_bridge_first(wgw_bridge_t *bridge);
+wgw_interp_t *wgw_bridge_next(const wgw_interp_t *interp);
+
+/* The name of its application group, "" of the main one. */
+const char *wgw_bridge_group(const wgw_interp_t *interp);
 
 #endif

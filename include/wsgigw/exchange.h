@@ -56,6 +56,7 @@ typedef struct wgw_request_t {
     double daemon_start;     /* when a daemon thread took it; 0 in embedded mode */
     int64_t content_length;  /* bytes of request body announced; -1 when not known */
     wgw_deadline_t deadline; /* for waiting on others (a script being imported) */
+    wgw_deadline_t ends_by;  /* request-timeout: until when it may take; at_us 0: for ever */
 } wgw_request_t;
 
 /* --- the response --------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ enum {
 /* Exit codes of a daemon process, beside those an application may choose. */
 enum {
     WGW_EXIT_OK = 0,          /* told to end, or by a signal to end in order */
+    WGW_EXIT_OVERDUE = 74,    /* all was done but requests that had had their time */
     WGW_EXIT_STUCK = 75,      /* did not end in time: a request or a thread was still running */
     WGW_EXIT_PYTHON = 76,     /* not CPython, or older than 3.11 */
     WGW_EXIT_EXTENSION = 77,  /* the extension cannot be loaded */

@@ -23,7 +23,8 @@ enum {
 };
 
 /* One daemon process. The supervisor writes `epoch` and `exit_status`; the process writes
- * `thread_count` and raises `idle_count`, httpd's children lower it by claiming a thread. */
+ * `thread_count`, `inside_count` and `met_us` and raises `idle_count`, httpd's children lower it by
+ * claiming a thread. */
 typedef struct wgw_row_t {
     _Atomic uint32_t epoch;       /* another number for each process of this row; 0: none is ready */
     _Atomic int32_t idle_count;   /* threads that wait and that nobody has claimed */
@@ -32,8 +33,10 @@ typedef struct wgw_row_t {
     _Atomic uint32_t exit_epoch;  /* which process `exit_status` is about */
     _Atomic int32_t pid;          /* of the process, for people to read: never to be signalled */
     _Atomic uint64_t request_count; /* begun since the process started */
+    _Atomic int64_t met_us;       /* monotonic time when its interpreter was last had; 0 not watched */
+    _Atomic int32_t inside_count; /* requests that Python runs for, also such as httpd has given up */
     _Atomic uint32_t version;     /* of what it has loaded, see wgw_board_t; written by the supervisor */
-    char unused[20];
+    char unused[8];
 } wgw_row_t;
 
 typedef enum wgw_entry_state_t {

@@ -20,6 +20,11 @@ int64_t wgw_deadline_left_us(wgw_deadline_t deadline)
     return left > 0 ? left : 0;
 }
 
+wgw_deadline_t wgw_deadline_earlier(wgw_deadline_t a, wgw_deadline_t b)
+{
+    return a.at_us < b.at_us ? a : b;
+}
+
 struct timespec wgw_deadline_timespec(wgw_deadline_t deadline)
 {
     return (struct timespec){

@@ -21,6 +21,9 @@ wgw_deadline_t wgw_deadline_in_us(int64_t us);
 /* Tell how long there is until `deadline`, in microseconds; 0 once it has passed. */
 int64_t wgw_deadline_left_us(wgw_deadline_t deadline);
 
+/* Choose the one that comes first. */
+wgw_deadline_t wgw_deadline_earlier(wgw_deadline_t a, wgw_deadline_t b);
+
 /* Convert to the form that pthread_*_clockwait(CLOCK_MONOTONIC) takes. */
 struct timespec wgw_deadline_timespec(wgw_deadline_t deadline);
 

@@ -9,6 +9,8 @@
 
 static __thread wgw_thread_t *threads_here; /* of the calling OS thread */
 static __thread int depth_here;             /* how many requests it is inside */
+static __thread long number_here;           /* 0: it has served none */
+static __thread wgw_spot_t *spot_here;    /* where to note that, or NULL */
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 
@@ -121,8 +123,6 @@ static wgw_thread_t *add_thread(wgw_interp_t *interp)
         free(thread);
         return NULL;
     }
-    thread->number = threads_here ? threads_here->number
-                                  : atomic_fetch_add(&bridge->thread_count, 1) + 1;
     thread->next_here = threads_here;
     threads_here = thread;
     pthread_once(&exit_key_once, make_exit_key);
@@ -174,6 +174,11 @@ int wgw_bridge_enter(wgw_bridge_t *bridge, const char *group, wgw_deadline_t dea
         count_out(bridge);
         return http_status ? http_status : 500;
     }
+    if (!number_here)
+        number_here = atomic_fetch_add(&bridge->thread_count, 1) + 1;
+    thread->number = number_here;
+    if (spot_here)
+        atomic_store(&spot_here->interp, interp);
     PyEval_RestoreThread(thread->tstate);
     *thread_out = thread;
     return 0;
@@ -183,4 +188,64 @@ void wgw_bridge_exit(wgw_thread_t *thread)
 {
     depth_here--;
     count_out(thread->interp->bridge);
+}
+
+/* --- being watched -------------------------------------------------------------------- */
+
+void wgw_bridge_set_spot(wgw_spot_t *spot)
+{
+    spot->ident = (unsigned long)pthread_self();
+    spot_here = spot;
+}
+
+void wgw_py_spot_enter(void)
+{
+    if (spot_here && depth_here == 1)
+        spot_here->is_in_call = true;
+}
+
+/* An interrupt that has not been raised yet must not be raised in the next request. */
+void wgw_py_spot_leave(void)
+{
+    if (!spot_here || depth_here != 1)
+        return;
+    spot_here->is_in_call = false;
+    if (spot_here->is_interrupted)
+        PyThreadState_SetAsyncExc(spot_here->ident, NULL);
+    spot_here->is_interrupted = false;
+}
+
+bool wgw_py_interrupt(wgw_spot_t *spot)
+{
+    const wgw_interp_t *interp = atomic_load(&spot->interp);
+
+    if (!spot->is_in_call)
+        return false;
+    spot->is_interrupted = true;
+    return PyThreadState_SetAsyncExc(spot->ident, interp->state->request_timeout) == 1;
+}
+
+/* --- watching ------------------------------------------------------------------------- */
+
+bool wgw_bridge_visit(wgw_interp_t *interp, void (*call)(void *ctx), void *ctx)
+{
+    if (!count_in(interp->bridge))
+        return false;
+    wgw_thread_t *thread = wgw_thread_here(interp);
+    if (thread) {
+        PyEval_RestoreThread(thread->tstate);
+        call(ctx);
+        PyEval_SaveThread();
+    }
+    count_out(interp->bridge);
+    return thread != NULL;
+}
+
+bool wgw_bridge_enroll(wgw_interp_t *interp)
+{
+    if (!count_in(interp->bridge))
+        return false;
+    bool is_enrolled = add_thread(interp) != NULL;
+    count_out(interp->bridge);
+    return is_enrolled;
 }

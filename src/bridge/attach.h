@@ -12,8 +12,6 @@
 #include "bridge/python.h"
 #include "bridge/state.h"
 
-typedef struct wgw_interp_t wgw_interp_t;
-
 typedef struct wgw_thread_t {
     wgw_interp_t *interp;
     PyThreadState *tstate;
@@ -21,7 +19,7 @@ typedef struct wgw_thread_t {
     struct wgw_thread_t *next_in_interp; /* under wgw_bridge_t.lock */
     PyObject *memo[WGW_KEY_COUNT];       /* last value per key with WGW_KEY_MEMO, or NULL */
     wgw_buffer_t head, body;             /* memory that a call takes and gives back */
-    long number;                         /* 1, 2, ...: thread_id in environ */
+    long number;                         /* 1, 2, ...: thread_id in environ; 0: it serves none */
 } wgw_thread_t;
 
 /* One application group. Made once, never freed while the process serves. */
@@ -64,6 +62,11 @@ void wgw_bridge_exit(wgw_thread_t *thread);
  * one of the same thread (a subrequest) uses the same, on top.
  * Context: attached or not. Returns: NULL no memory. */
 wgw_thread_t *wgw_thread_here(wgw_interp_t *interp);
+
+/* Note for others that Python begins, and has ended, to run for a request of the calling thread.
+ * Context: attached. */
+void wgw_py_spot_enter(void);
+void wgw_py_spot_leave(void);
 
 /* Drop the Python objects of a record. Context: attached to its interpreter. */
 void wgw_py_thread_clear(wgw_thread_t *thread);

@@ -80,6 +80,7 @@ static int begin(wgw_call_t *call)
 {
     call->outer = current_call;
     current_call = call;
+    wgw_py_spot_enter();
     wgw_output_init(&call->out, call->req->is_bodiless);
     take_memory(&call->head.text, &call->thread->head);
     take_memory(&call->body, &call->thread->body);
@@ -102,6 +103,7 @@ static void end(wgw_call_t *call)
     Py_CLEAR(call->start_response);
     Py_CLEAR(call->errors);
     current_call = call->outer;
+    wgw_py_spot_leave();
 }
 
 /* An exception ended the response: cut it if it has begun, otherwise let httpd answer. */

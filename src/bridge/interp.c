@@ -25,6 +25,28 @@ wgw_interp_t *wgw_interp_main(wgw_bridge_t *bridge)
     return lookup(bridge, "");
 }
 
+/* The list grows at its front, and the main one was its first. */
+wgw_interp_t *wgw_bridge_first(wgw_bridge_t *bridge)
+{
+    return wgw_interp_main(bridge);
+}
+
+wgw_interp_t *wgw_bridge_next(const wgw_interp_t *interp)
+{
+    wgw_interp_t *i = atomic_load(&interp->bridge->interps);
+
+    if (i == interp)
+        return NULL;
+    while (i->next != interp)
+        i = i->next;
+    return i;
+}
+
+const char *wgw_bridge_group(const wgw_interp_t *interp)
+{
+    return interp->group;
+}
+
 static wgw_interp_t *interp_new(wgw_bridge_t *bridge, const char *group)
 {
     wgw_interp_t *interp = calloc(1, sizeof *interp);

@@ -88,6 +88,7 @@ static void put_fixed(wgw_buffer_t *b, const wgw_request_t *request,
     wgw_put_u32(b, bits_of(request, note));
     wgw_put_u64(b, (uint64_t)request->content_length);
     wgw_put_u64(b, (uint64_t)request->deadline.at_us);
+    wgw_put_u64(b, (uint64_t)request->ends_by.at_us);
     wgw_put_u64(b, microseconds(request->request_start));
     wgw_put_u64(b, microseconds(request->queue_start));
     wgw_put_u64(b, target->file.dev);
@@ -193,6 +194,7 @@ bool wgw_request_decode(const char *payload, size_t len, wgw_var_store_t *store,
     request_out->is_bodiless = bits & IS_BODILESS;
     request_out->content_length = (int64_t)wgw_cursor_u64(&c);
     request_out->deadline.at_us = (int64_t)wgw_cursor_u64(&c);
+    request_out->ends_by.at_us = (int64_t)wgw_cursor_u64(&c);
     request_out->request_start = (double)wgw_cursor_u64(&c) / 1e6;
     request_out->queue_start = (double)wgw_cursor_u64(&c) / 1e6;
     get_target(&c, bits, &request_out->target);

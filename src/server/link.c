@@ -19,7 +19,7 @@ static struct timeval timeval_of(int64_t us)
 
 static void set_limit(int sock, int option, int64_t us)
 {
-    struct timeval limit = timeval_of(us > 0 ? us : 1);
+    struct timeval limit = timeval_of(us > 0 ? us : 1); /* 0 is no limit */
 
     setsockopt(sock, SOL_SOCKET, option, &limit, sizeof limit);
 }
@@ -30,7 +30,6 @@ static int make_socket(const wgw_pool_t *pool)
 
     if (sock < 0)
         return -1;
-    set_limit(sock, SO_RCVTIMEO, pool->socket_timeout_us);
     if (pool->send_buffer_bytes)
         setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &pool->send_buffer_bytes, sizeof(int));
     if (pool->receive_buffer_bytes)
@@ -56,7 +55,6 @@ static int connect_row(const wgw_pool_t *pool, unsigned row, wgw_deadline_t dead
             return errno;
         usleep(PAUSE_US);
     }
-    set_limit(sock, SO_SNDTIMEO, pool->socket_timeout_us);
     return 0;
 }
 
@@ -84,21 +82,49 @@ int wgw_link_open(const wgw_pool_t *pool, unsigned row, uint32_t epoch, wgw_dead
     return 0;
 }
 
+void wgw_link_set_limit(wgw_link_t *link, int64_t us)
+{
+    if (link->limit_us == us)
+        return;
+    set_limit(link->sock, SO_RCVTIMEO, us);
+    link->limit_us = us;
+}
+
 void wgw_link_close(wgw_link_t *link)
 {
     close(link->sock);
     free(link);
 }
 
-int wgw_link_send(wgw_link_t *link, const char *data, size_t len, int fd)
+static int poll_timeout(wgw_deadline_t deadline)
+{
+    int64_t left_ms = (wgw_deadline_left_us(deadline) + 999) / 1000;
+
+    return left_ms < INT32_MAX ? (int)left_ms : INT32_MAX;
+}
+
+static bool wait_for_room(const wgw_link_t *link, wgw_deadline_t deadline)
+{
+    struct pollfd one = { .fd = link->sock, .events = POLLOUT };
+    int count = poll(&one, 1, poll_timeout(deadline));
+
+    return count > 0 || (count < 0 && errno == EINTR);
+}
+
+int wgw_link_send(wgw_link_t *link, const char *data, size_t len, int fd, wgw_deadline_t deadline)
 {
     while (len) {
         struct iovec span = { (char *)(uintptr_t)data, len };
-        ssize_t sent = wgw_send_with_fd(link->sock, &span, 1, fd, 0);
+        ssize_t sent = wgw_send_with_fd(link->sock, &span, 1, fd, MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0)
+        if (sent < 0 && errno != EAGAIN)
             return errno;
+        if (sent < 0) {
+            if (!wait_for_room(link, deadline))
+                return EAGAIN;
+            continue;
+        }
         data += sent;
         len -= (size_t)sent;
         fd = -1;
@@ -112,7 +138,6 @@ int wgw_link_wait(const wgw_link_t *link, bool wants_room, int client, wgw_deadl
         { .fd = link->sock, .events = (short)(POLLIN | (wants_room ? POLLOUT : 0)) },
         { .fd = client, .events = POLLIN },
     };
-    int64_t left_ms = (wgw_deadline_left_us(deadline) + 999) / 1000;
 
-    return poll(both, client >= 0 ? 2 : 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX);
+    return poll(both, client >= 0 ? 2 : 1, poll_timeout(deadline));
 }

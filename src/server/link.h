@@ -15,6 +15,7 @@ typedef struct wgw_link_t {
     uint32_t epoch;      /* of the process it was opened to */
     wgw_phase_t phase;
     int64_t used_us;     /* monotonic time when it was last given back */
+    int64_t limit_us;    /* until a receive that gets nothing returns */
     struct wgw_link_t *next;
 } wgw_link_t;
 
@@ -26,10 +27,13 @@ int wgw_link_open(const wgw_pool_t *pool, unsigned row, uint32_t epoch, wgw_dead
 
 void wgw_link_close(wgw_link_t *link);
 
+/* Bound the receives that follow: one that gets nothing fails with EAGAIN after `us`. */
+void wgw_link_set_limit(wgw_link_t *link, int64_t us);
+
 /* Send all of it, with a descriptor (-1 none) at its first byte.
- * Blocks: until the socket takes no more for as long as socket-timeout.
+ * Blocks: until `deadline`.
  * Returns: 0; else errno (EAGAIN: the time is over). */
-int wgw_link_send(wgw_link_t *link, const char *data, size_t len, int fd);
+int wgw_link_send(wgw_link_t *link, const char *data, size_t len, int fd, wgw_deadline_t deadline);
 
 /* Wait until the daemon process or the client has something, or takes something.
  * `client` is a descriptor that input may come from, -1 none.

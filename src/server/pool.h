@@ -64,6 +64,11 @@ typedef struct wgw_pool_t {
     int64_t startup_timeout_us;     /* startup-timeout=, 0 none */
     int64_t graceful_timeout_us;    /* graceful-timeout=, default 60 s */
     int64_t shutdown_timeout_us;    /* shutdown-timeout=, default 5 s */
+    int64_t eviction_timeout_us;    /* eviction-timeout=, 0: graceful_timeout_us */
+    int64_t request_timeout_us;     /* request-timeout=, 0 none */
+    int64_t interrupt_timeout_us;   /* interrupt-timeout=, 0 none */
+    int64_t deadlock_timeout_us;    /* deadlock-timeout=, default 300 s, 0 none */
+    int64_t switch_interval_us;     /* switch-interval=, 0 not given */
     int64_t header_buffer_bytes;    /* header-buffer-size=: longest header line, default 32768 */
     int64_t response_flush_bytes;   /* response-buffer-size=, default 8 MiB */
     int64_t response_buffer_bytes;  /* response-buffer=, default 8 MiB */

@@ -142,6 +142,23 @@ static const char *parse_time(cmd_parms *cmd, const wgw_pool_option_t *option, w
                           ": a whole number of seconds, or with the unit ms, s, min or h", field);
 }
 
+/* A float of seconds, as mod_wsgi takes it. */
+static const char *parse_interval(cmd_parms *cmd, const wgw_pool_option_t *option,
+                                  wgw_pool_t *pool, const char *text, void *field)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    bool is_number = *text && text[strspn(text, "0123456789.")] == '\0' && !*end;
+
+    (void)pool;
+    *(int64_t *)field = is_number && seconds <= strtod(option->most, NULL)
+                            ? (int64_t)(seconds * 1e6 + 0.5) : 0;
+    return *(int64_t *)field ? NULL
+                             : refuse(cmd, option, text,
+                                      apr_psprintf(cmd->pool, "a number of seconds from %s to %s, "
+                                                   "such as 0.005", option->least, option->most));
+}
+
 static const char *parse_size(cmd_parms *cmd, const wgw_pool_option_t *option, wgw_pool_t *pool,
                               const char *text, void *field)
 {
@@ -376,6 +393,7 @@ const wgw_pool_kind_t wgw_pool_REQUESTS = { .parse = parse_requests };
 const wgw_pool_kind_t wgw_pool_GRACEFUL = { .parse = parse_graceful };
 const wgw_pool_kind_t wgw_pool_MODE = { .parse = parse_mode };
 const wgw_pool_kind_t wgw_pool_TIME = { .parse = parse_time };
+const wgw_pool_kind_t wgw_pool_INTERVAL = { .parse = parse_interval };
 const wgw_pool_kind_t wgw_pool_SIZE = { .parse = parse_size };
 const wgw_pool_kind_t wgw_pool_FLAG = { .parse = parse_flag };
 const wgw_pool_kind_t wgw_pool_NOT_FLAG = { .parse = parse_not_flag };

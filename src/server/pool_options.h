@@ -31,6 +31,7 @@ struct wgw_pool_option_t {
 #define WGW_POOL_TYPE_REQUESTS int
 #define WGW_POOL_TYPE_MODE int
 #define WGW_POOL_TYPE_TIME int64_t /* microseconds */
+#define WGW_POOL_TYPE_INTERVAL int64_t /* microseconds */
 #define WGW_POOL_TYPE_SIZE int64_t /* bytes */
 #define WGW_POOL_TYPE_FLAG bool
 #define WGW_POOL_TYPE_NOT_FLAG bool
@@ -52,7 +53,7 @@ struct wgw_pool_option_t {
 /* USER and GROUP refuse root where root has started httpd, the OWNERs do not. Of paths only
  * the form is looked at: whether there is one inside chroot= is known at the end of the line. */
 extern const wgw_pool_kind_t wgw_pool_NUMBER, wgw_pool_PROCESSES, wgw_pool_REQUESTS,
-    wgw_pool_GRACEFUL, wgw_pool_MODE, wgw_pool_TIME, wgw_pool_SIZE,
+    wgw_pool_GRACEFUL, wgw_pool_MODE, wgw_pool_TIME, wgw_pool_INTERVAL, wgw_pool_SIZE,
     wgw_pool_FLAG, wgw_pool_NOT_FLAG, wgw_pool_USER, wgw_pool_OWNER, wgw_pool_GROUP,
     wgw_pool_OWNER_GROUP, wgw_pool_GROUPS, wgw_pool_NAMES, wgw_pool_ENV, wgw_pool_TEXT,
     wgw_pool_DISPLAY, wgw_pool_FILE, wgw_pool_FOLDER, wgw_pool_FOLDERS, wgw_pool_PATH;

@@ -109,11 +109,26 @@
     X("graceful-timeout", TIME, graceful_timeout_us, "0", "24h", "60s", \
       "How long a process that is to end may take for the requests it has.") \
     X("shutdown-timeout", TIME, shutdown_timeout_us, "0", "1h", "5s", \
-      "How long it may take after that until it is killed.")
+      "How long it may take after that until it is killed.") \
+    X("eviction-timeout", TIME, eviction_timeout_us, "1ms", "24h", "0", \
+      "graceful-timeout for a process that was sent SIGUSR1; 0: graceful-timeout.") \
+    X("request-timeout", TIME, request_timeout_us, "1ms", "24h", "0", \
+      "How long a request may take, from when httpd began with it, the queue included; 0: no limit. " \
+      "Exactly that long, where mod_wsgi takes it times 1 + ln(threads). At its end the stacks of all " \
+      "threads go to the error log, and the client gets 504, or sees the response cut where it has " \
+      "begun; the process is replaced when its other requests are done.") \
+    X("interrupt-timeout", TIME, interrupt_timeout_us, "1ms", "24h", "0", \
+      "At the end of request-timeout, first raise wsgigw.RequestTimeout in the request, and give it this " \
+      "long to end by that; 0: do not.") \
+    X("deadlock-timeout", TIME, deadlock_timeout_us, "0", "24h", "300s", \
+      "How long no thread of a process can have the interpreter (its GIL) until the process is " \
+      "replaced; 0: no limit.") \
+    X("switch-interval", INTERVAL, switch_interval_us, "0.000001", "60", "", \
+      "Seconds, or their fraction, that a thread keeps the interpreter while others want it, as of " \
+      "sys.setswitchinterval(); Python's own if not given.")
 
 /* Options of mod_wsgi that are not there yet: known, so that no other one is suggested. */
 #define WGW_POOL_OPTIONS_LATER(X) \
-    X("request-timeout") X("interrupt-timeout") X("deadlock-timeout") X("eviction-timeout") \
-    X("switch-interval") X("response-flush-delay") X("server-metrics")
+    X("response-flush-delay") X("server-metrics")
 
 #endif

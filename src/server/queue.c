@@ -169,7 +169,8 @@ static int find_place(const wgw_pool_t *pool)
     return -1;
 }
 
-bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out)
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_deadline_t ends_by,
+                     wgw_seat_t *seat_out)
 {
     int64_t wait_us = pool->queue_timeout_us ? pool->queue_timeout_us : pool->socket_timeout_us;
     int number = find_place(pool);
@@ -184,7 +185,7 @@ bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *s
     apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
     apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
     *seat_out = (wgw_seat_t){ .pool = pool, .entry = entry, .number = (unsigned)number,
-                              .wait_by = wgw_deadline_in_us(wait_us) };
+                              .wait_by = wgw_deadline_earlier(wgw_deadline_in_us(wait_us), ends_by) };
     return true;
 }
 
@@ -198,6 +199,11 @@ void wgw_queue_leave(wgw_seat_t *seat)
 bool wgw_queue_has_begun(const wgw_seat_t *seat)
 {
     return atomic_load(&seat->entry->state) >= WGW_ENTRY_BEGUN;
+}
+
+bool wgw_queue_is_done(const wgw_seat_t *seat)
+{
+    return atomic_load(&seat->entry->state) == WGW_ENTRY_DONE;
 }
 
 /* --- claiming ------------------------------------------------------------------------- */
@@ -407,8 +413,9 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
     *link_out = take_kept(pool, (unsigned)row);
     if (*link_out)
         return WGW_CLAIMED;
-    if (wgw_link_open(pool, (unsigned)row, epoch, wgw_deadline_in_us(pool->connect_timeout_us),
-                      link_out) == 0)
+    wgw_deadline_t open_by = wgw_deadline_earlier(wgw_deadline_in_us(pool->connect_timeout_us),
+                                                  seat->wait_by);
+    if (wgw_link_open(pool, (unsigned)row, epoch, open_by, link_out) == 0)
         return WGW_CLAIMED;
     give_back(pool, (unsigned)row, epoch);
     return WGW_CLAIM_NOBODY;

@@ -12,7 +12,7 @@ typedef struct wgw_seat_t {
     const wgw_pool_t *pool;
     wgw_entry_t *entry;
     unsigned number;          /* of the entry */
-    wgw_deadline_t wait_by;   /* until when it may wait for a thread (queue-timeout) */
+    wgw_deadline_t wait_by;   /* until when it may wait for a thread (queue-timeout), or at all */
     uint32_t row_version;     /* of the process that was claimed last */
     uint32_t least_version;   /* of a process that may be claimed; 0 any */
     wgw_deadline_t fresh_by;  /* until when it waits for one of that version */
@@ -25,9 +25,10 @@ void wgw_queue_child_init(apr_pool_t *pchild, const apr_array_header_t *pools);
  * handler. */
 void wgw_queue_child_stop_sig(void);
 
-/* Take a place. Returns: false when there is none: requests of HTTP/2 can be more than the
- * threads of httpd. */
-bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_seat_t *seat_out);
+/* Take a place, for a request that ends at `ends_by`. Returns: false when there is none: requests
+ * of HTTP/2 can be more than the threads of httpd. */
+bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_deadline_t ends_by,
+                     wgw_seat_t *seat_out);
 
 typedef enum wgw_claim_t {
     WGW_CLAIMED,
@@ -52,6 +53,8 @@ void wgw_queue_want_fresh(wgw_seat_t *seat);
 /* Tell whether the request may be served by what is loaded, because no process with the new code could
  * be started, or not in time. Context: after wgw_queue_want_fresh(), and a claim. */
 bool wgw_queue_is_old_right(const wgw_seat_t *seat);
+/* Tell whether the process says that no Python runs for the request any more. */
+bool wgw_queue_is_done(const wgw_seat_t *seat);
 
 /* Give a connection back. Owns: link; it is kept for the next request when `is_usable`. */
 void wgw_queue_release(const wgw_pool_t *pool, wgw_link_t *link, bool is_usable);

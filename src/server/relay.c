@@ -39,6 +39,10 @@ typedef struct {
     wgw_buffer_t in;         /* what was received and not taken */
     size_t at;               /* bytes of it that were taken */
     wgw_deadline_t frame_by; /* until when a frame that has begun has to be complete; 0 none has */
+    wgw_deadline_t ends_by;  /* until when the response has to be complete */
+    int64_t limit_us;        /* of the first receive: at most half of request-timeout */
+    int64_t silent_us;       /* since something came: of receives that got nothing */
+    int64_t late_us;         /* waited for the process after ends_by */
     int fd;                  /* a descriptor that came, before its FILE; -1 */
     int held_file;           /* a file whose turn it is, until what follows is known; -1 */
     int64_t held_offset, held_size;
@@ -123,6 +127,37 @@ static step_t time_out(relay_t *y)
                   "(socket-timeout); %s", y->pool->name, y->pool->socket_timeout_us / 1000000,
                   y->has_output ? "the response is cut" : "the client gets 504");
     return fail(y, HTTP_GATEWAY_TIME_OUT);
+}
+
+/* The request has had its time (request-timeout, and interrupt-timeout). The process is not asked:
+ * it may be stopped, or hostile. */
+static step_t expire(relay_t *y)
+{
+    if (y->has_ended)
+        return STEP_OVER;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
+                  WGWNO(0150) "the request ran out of time in pool '%s' (request-timeout); %s. The "
+                  "error log of '%s' has the Python stacks", y->pool->name,
+                  y->has_output ? "the response is cut" : "the client gets 504",
+                  y->pool->server->server_hostname);
+    return fail(y, HTTP_GATEWAY_TIME_OUT);
+}
+
+static bool has_end(const relay_t *y)
+{
+    return y->pool->request_timeout_us != 0;
+}
+
+/* Nothing more is here to be taken: go on waiting? Where Python has been left in time, as the
+ * process says, what it has kept for a slow client may follow; but that is here already, or
+ * nearly, so that waiting for it does not last. */
+static step_t check_end(relay_t *y)
+{
+    if (!has_end(y) || wgw_deadline_left_us(y->ends_by) > 0)
+        return STEP_ON;
+    if (!y->has_ended && wgw_queue_is_done(&y->seat) && y->late_us < y->pool->socket_timeout_us)
+        return STEP_ON;
+    return expire(y);
 }
 
 /* --- the response --------------------------------------------------------------------- */
@@ -304,6 +339,36 @@ static step_t take_events(relay_t *y, size_t *need_out)
 
 /* --- receiving ------------------------------------------------------------------------ */
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long the next receive may last. The usual limit stays with a connection, so that a request
+ * that is answered soon costs no call for it. */
+static void limit_receive(relay_t *y)
+{
+    int64_t limit_us = least(y->limit_us, y->pool->socket_timeout_us - y->silent_us);
+
+    if (has_end(y)) {
+        int64_t left_us = wgw_deadline_left_us(y->ends_by);
+        limit_us = least(limit_us, left_us ? left_us : y->pool->socket_timeout_us - y->late_us);
+    }
+    wgw_link_set_limit(y->link, limit_us);
+}
+
+/* A receive got nothing for as long as its limit. */
+static step_t note_silence(relay_t *y)
+{
+    y->silent_us += y->link->limit_us;
+    if (y->silent_us >= y->pool->socket_timeout_us)
+        return time_out(y);
+    step_t step = check_end(y);
+    if (step == STEP_ON)
+        limit_receive(y);
+    return step;
+}
+
 static step_t receive(relay_t *y, size_t need, int flags, bool *moved_out)
 {
     size_t room = need > IN_SIZE ? need : IN_SIZE; /* more than is there: a frame is incomplete */
@@ -321,13 +386,14 @@ static step_t receive(relay_t *y, size_t need, int flags, bool *moved_out)
     y->fd = fd >= 0 ? fd : y->fd;
     if (len > 0) {
         y->in.len += (size_t)len;
+        y->silent_us = 0;
         *moved_out = true;
         return STEP_ON;
     }
     if (len < 0 && errno == EINTR)
         return STEP_ON;
     if (len < 0 && errno == EAGAIN)
-        return flags & MSG_DONTWAIT ? STEP_ON : time_out(y);
+        return flags & MSG_DONTWAIT ? STEP_ON : note_silence(y);
     return lose(y);
 }
 
@@ -339,22 +405,30 @@ static step_t receive_while_sending(relay_t *y, size_t need)
     step_t step = STEP_ON;
 
     while (step == STEP_ON && !has_moved && wgw_upload_is_pending(&y->upload)) {
+        if (wgw_deadline_left_us(y->ends_by) == 0)
+            return expire(y);
         if (wgw_upload_advance(&y->upload, y->link, &has_moved) != 0)
             y->upload.is_over = true; /* it reads no more; what it says is still to be read */
         step = receive(y, need, MSG_DONTWAIT, &has_moved);
-        if (step == STEP_ON && !has_moved && !wgw_upload_wait(&y->upload, y->link, reply_by))
-            step = time_out(y);
+        if (step == STEP_ON && !has_moved && !wgw_upload_wait(&y->upload, y->link, reply_by, y->ends_by))
+            step = wgw_deadline_left_us(y->ends_by) ? time_out(y) : STEP_ON;
     }
     return step;
 }
 
 static step_t receive_more(relay_t *y, size_t need)
 {
-    bool has_moved;
+    bool has_moved, is_late = has_end(y) && wgw_deadline_left_us(y->ends_by) == 0;
+    int64_t before_us = is_late ? wgw_now_us() : 0;
+    step_t step;
 
     if (y->link->phase.in == WGW_IN_WANTED && !y->has_ended && wgw_upload_is_pending(&y->upload))
-        return receive_while_sending(y, need);
-    return receive(y, need, 0, &has_moved);
+        step = receive_while_sending(y, need);
+    else
+        step = receive(y, need, 0, &has_moved);
+    if (is_late)
+        y->late_us += wgw_now_us() - before_us;
+    return step;
 }
 
 /* --- the request ---------------------------------------------------------------------- */
@@ -402,7 +476,9 @@ static step_t send_request(relay_t *y)
     wgw_buffer_reserve(out, IN_SIZE);
     bool is_encoded = encode(y, out);
     if (is_encoded)
-        error = wgw_link_send(y->link, out->data, out->len, y->upload.file);
+        error = wgw_link_send(y->link, out->data, out->len, y->upload.file,
+                              wgw_deadline_earlier(wgw_deadline_in_us(y->pool->socket_timeout_us),
+                                                   y->ends_by));
     wgw_buffer_clear(out, IN_SIZE);
     if (!is_encoded) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, y->r,
@@ -411,7 +487,7 @@ static step_t send_request(relay_t *y)
         return fail(y, HTTP_INTERNAL_SERVER_ERROR);
     }
     if (error == EAGAIN)
-        return time_out(y);
+        return wgw_deadline_left_us(y->ends_by) ? time_out(y) : expire(y);
     return error ? lose(y) : STEP_ON;
 }
 
@@ -421,12 +497,16 @@ static step_t serve(relay_t *y)
     step_t step = send_request(y);
 
     y->frame_by.at_us = 0;
+    y->silent_us = 0;
+    limit_receive(y);
     wgw_reply_init(&y->reply, &y->link->phase, y->x->exchange.request,
                    (size_t)y->pool->header_buffer_bytes);
     while (step == STEP_ON) {
         step = receive_more(y, need);
         if (step == STEP_ON)
             step = take_events(y, &need);
+        if (step == STEP_ON)
+            step = check_end(y);
     }
     if (y->fd >= 0 || y->in.len)
         y->is_usable = false; /* something came that belongs to no request */
@@ -456,10 +536,27 @@ static int refuse_full(relay_t *y)
                                "(listen-backlog); the client gets 503", y->pool->name));
 }
 
+static int refuse_late(relay_t *y)
+{
+    return refuse(y, HTTP_GATEWAY_TIME_OUT,
+                  apr_psprintf(y->r->pool, WGWNO(0151) "the request ran out of time (request-timeout) "
+                               "before a thread of pool '%s' was found for it; the client gets 504",
+                               y->pool->name));
+}
+
+static bool is_late(const relay_t *y)
+{
+    int64_t ends_us = y->x->exchange.request->ends_by.at_us;
+
+    return ends_us && wgw_now_us() >= ends_us;
+}
+
 static int refuse_claim(relay_t *y, wgw_claim_t why)
 {
     apr_pool_t *p = y->r->pool;
 
+    if (why == WGW_CLAIM_LATE && is_late(y))
+        return refuse_late(y);
     if (why == WGW_CLAIM_FULL)
         return refuse_full(y);
     if (why == WGW_CLAIM_STOPS)
@@ -489,6 +586,8 @@ static int find_and_serve(relay_t *y)
     step_t step = STEP_AGAIN;
 
     while (step == STEP_AGAIN && tries--) {
+        if (is_late(y))
+            return refuse_late(y);
         if ((claim = wgw_queue_claim(&y->seat, &y->link)) != WGW_CLAIMED)
             return refuse_claim(y, claim);
         if (wgw_queue_is_old_right(&y->seat))
@@ -529,14 +628,36 @@ static void set_client_timeout(const relay_t *y, apr_interval_time_t *before, bo
     apr_socket_timeout_set(socket, begins ? y->pool->response_socket_timeout_us : *before);
 }
 
+/* request-timeout counts from when httpd began with the request, by the clock of the day. */
+static void set_end(relay_t *y, wgw_request_t *request)
+{
+    int64_t gone_us = apr_time_now() - y->r->request_time, timeout_us = y->pool->request_timeout_us;
+
+    y->limit_us = y->pool->socket_timeout_us;
+    y->ends_by.at_us = INT64_MAX;
+    if (!timeout_us)
+        return;
+    request->ends_by = wgw_deadline_in_us(timeout_us - (gone_us > 0 ? gone_us : 0));
+    y->ends_by.at_us = request->ends_by.at_us + y->pool->interrupt_timeout_us;
+    y->limit_us = least(y->limit_us, timeout_us / 2 + 1);
+}
+
+static wgw_deadline_t queue_end(const wgw_request_t *request)
+{
+    return (wgw_deadline_t){ request->ends_by.at_us ? request->ends_by.at_us : INT64_MAX };
+}
+
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 {
     relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
     apr_interval_time_t before = 0;
 
-    request_of(&y)->queue_start = now_seconds();
+    wgw_request_t *request = request_of(&y);
+
+    request->queue_start = now_seconds();
+    set_end(&y, request);
     int status = wgw_upload_begin(&y.upload, x, pool);
-    if (!status && !wgw_queue_enter(pool, x->r, &y.seat))
+    if (!status && !wgw_queue_enter(pool, x->r, queue_end(request), &y.seat))
         status = refuse_full(&y);
     else if (!status) {
         set_client_timeout(&y, &before, true);

@@ -258,7 +258,8 @@ static int client_socket(const conn_rec *c)
     return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
 }
 
-bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t reply_by)
+bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t reply_by,
+                     wgw_deadline_t ends_by)
 {
     enum { BLIND_US = 10000, SLICE_US = 500000 };
     bool wants_client = !has_frames(up) && !up->is_over;
@@ -267,7 +268,7 @@ bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t re
 
     if (wants_client) /* filters, such as mod_reqtimeout's, look at the time only when asked */
         until = wgw_deadline_in_us(client < 0 ? BLIND_US : SLICE_US);
-    int ready = wgw_link_wait(link, has_frames(up), client, until);
+    int ready = wgw_link_wait(link, has_frames(up), client, wgw_deadline_earlier(until, ends_by));
     return ready != 0 || wants_client;
 }
 

@@ -35,8 +35,9 @@ bool wgw_upload_is_pending(const wgw_upload_t *up);
 bool wgw_upload_has_begun(const wgw_upload_t *up);
 
 /* Wait for the client, or for the daemon process. `reply_by` bounds the latter where only it is
- * waited for. Returns: false when the daemon process was silent for too long. */
-bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t reply_by);
+ * waited for, `ends_by` both. Returns: false when the daemon process was silent for too long. */
+bool wgw_upload_wait(wgw_upload_t *up, const wgw_link_t *link, wgw_deadline_t reply_by,
+                     wgw_deadline_t ends_by);
 
 /* Begin again, for another process: nothing of the body has been sent. */
 void wgw_upload_rewind(wgw_upload_t *up);

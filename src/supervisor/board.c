@@ -96,6 +96,8 @@ void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t r, pid_t pid, uint32_t
     atomic_store(&row->idle_count, 0);
     atomic_store(&row->thread_count, 0);
     atomic_store(&row->request_count, 0);
+    atomic_store(&row->met_us, 0);
+    atomic_store(&row->inside_count, 0);
     atomic_store(&row->pid, (int32_t)pid);
     atomic_store(&row->version, version);
     board->quiet_counts[r] = 0;
@@ -287,6 +289,14 @@ static bool sweep_entries(wgw_sup_board_t *board, const uint32_t *epochs, int64_
     return right_waiting_count(board, wait_count) || is_used;
 }
 
+/* Threads may be in requests that httpd has given up. */
+static int32_t right_idle_count_of(uint32_t thread_count, int32_t inside_count)
+{
+    if (thread_count > INT32_MAX || inside_count < 0 || (uint32_t)inside_count > thread_count)
+        return 0;
+    return (int32_t)thread_count - inside_count;
+}
+
 /* A child that died between claiming a thread and sending to it leaves a count too low for
  * ever. Returns: true while the count is wrong. */
 static bool right_idle_count(wgw_sup_board_t *board, uint32_t r)
@@ -294,18 +304,26 @@ static bool right_idle_count(wgw_sup_board_t *board, uint32_t r)
     wgw_row_t *row = &board->map->rows[r];
     uint32_t thread_count = atomic_load(&row->thread_count);
     int32_t idle_count = atomic_load(&row->idle_count);
+    int32_t right_count = right_idle_count_of(thread_count, atomic_load(&row->inside_count));
 
-    if (board->use_counts[r] || thread_count > INT32_MAX || idle_count == (int32_t)thread_count) {
+    if (board->use_counts[r] || idle_count == right_count) {
         board->quiet_counts[r] = 0;
         return false;
     }
     if (++board->quiet_counts[r] < QUIET_SWEEPS)
         return true;
     board->quiet_counts[r] = 0;
-    if (!atomic_compare_exchange_strong(&row->idle_count, &idle_count, (int32_t)thread_count))
+    if (!atomic_compare_exchange_strong(&row->idle_count, &idle_count, right_count))
         return true;
     wake_waiters(board);
     return false;
+}
+
+int64_t wgw_sup_board_met_us(const wgw_sup_board_t *board, uint32_t r, int64_t now_us)
+{
+    int64_t met_us = atomic_load(&board->map->rows[r].met_us);
+
+    return met_us > 0 && met_us <= now_us ? met_us : 0;
 }
 
 bool wgw_sup_board_sweep(wgw_sup_board_t *board, const uint32_t *epochs, int64_t now_us)

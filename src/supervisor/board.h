@@ -69,6 +69,8 @@ wgw_row_use_t wgw_sup_board_use(const wgw_sup_board_t *board, uint32_t row);
  * have waited before. */
 int64_t wgw_sup_board_oldest_wait(const wgw_sup_board_t *board, int64_t now_us,
                                   uint64_t *waited_us_out);
+/* When the process of a row last had its interpreter, monotonic; 0 when it does not say, or lies. */
+int64_t wgw_sup_board_met_us(const wgw_sup_board_t *board, uint32_t row, int64_t now_us);
 
 /* Free the entries of clients that are dead; right the idle count of quiet rows.
  * `epochs` has of each row that takes requests its epoch, 0 of the others.

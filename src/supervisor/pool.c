@@ -23,6 +23,7 @@
 #include "supervisor/wear.h"
 
 #define SECOND_US INT64_C(1000000)
+#define DEADLOCK_MARGIN_US (5 * SECOND_US) /* for the process to find out by itself */
 #define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
 #define LOOK_US (SECOND_US / 4)        /* between looks at the queue of an elastic pool */
 
@@ -35,6 +36,7 @@ typedef struct {
     wgw_wear_t wear;
     bool is_trial, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
     bool was_ready, has_left, has_asked; /* it has said so, which it may once */
+    int64_t silent_us;      /* its last note of having had its interpreter, too old; 0 it is not */
     wgw_watch_t exit, control;
     wgw_source_t *source;
 } process_t;
@@ -161,6 +163,8 @@ static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
 static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 {
     pool->rows[r].has_asked = true;
+    if (cause == WGW_CAUSE_DEADLOCK)
+        wgw_sup_board_hide(&pool->board, r); /* whoever came to it would not be served */
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
 }
 
@@ -322,6 +326,7 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     row->pid = spawned->pid;
     row->was_ready = row->has_left = row->has_asked = false;
     row->wear = (wgw_wear_t){ 0 };
+    row->silent_us = 0;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid, row->version);
     wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
@@ -509,6 +514,7 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
         .restart_interval_us = (int64_t)spec->restart_interval_us,
         .startup_timeout_us = (int64_t)spec->startup_timeout_us,
         .graceful_timeout_us = (int64_t)spec->graceful_timeout_us,
+        .eviction_timeout_us = (int64_t)spec->eviction_timeout_us,
         .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
     const char *wrong = wgw_sup_board_open(&pool->board, board_fd, spec->row_count,
                                            spec->entry_count);
@@ -562,8 +568,34 @@ bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)
     return pool->is_over;
 }
 
+/* A process that says nothing of having had its interpreter, as all of it may be stopped. It is so
+ * at two looks, as this process, too, may have been stopped meanwhile.
+ * Returns: true when it is to be looked at again soon. */
+static bool look_at_interpreter(wgw_sup_pool_t *pool, uint32_t r, int64_t now_us)
+{
+    int64_t met_us = wgw_sup_board_met_us(&pool->board, r, now_us);
+    int64_t limit_us = (int64_t)pool->spec.deadlock_timeout_us + DEADLOCK_MARGIN_US;
+    process_t *row = &pool->rows[r];
+    wgw_log_sink_t sink = sink_of(pool);
+
+    if (!pool->spec.deadlock_timeout_us || row->has_asked)
+        return false;
+    if (!met_us || now_us - met_us <= limit_us || row->silent_us != met_us) {
+        row->silent_us = met_us && now_us - met_us > limit_us ? met_us : 0;
+        return row->silent_us != 0;
+    }
+    wgw_log(&sink, WGW_LOG_ERR,
+            WGWNO(0160) "process %ld of pool '%s' has not had its interpreter for %lld s, and does not "
+            "say so itself (deadlock-timeout): it is replaced", (long)row->pid, pool->spec.name,
+            (long long)((now_us - met_us) / SECOND_US));
+    on_wants(pool, r, WGW_CAUSE_DEADLOCK);
+    return true;
+}
+
 static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
 {
+    bool is_suspicious = false;
+
     for (uint32_t r = 0; r < pool->spec.row_count; r++) {
         wgw_row_phase_t phase = wgw_sup_step_phase(pool->step, r);
         pool->epochs[r] = phase == WGW_ROW_READY ? pool->rows[r].epoch : 0;
@@ -571,10 +603,12 @@ static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
             wgw_sup_board_hide(&pool->board, r);
         if (phase == WGW_ROW_EMPTY) /* who had claimed a thread of it, and comes late */
             wgw_sup_listener_refuse(&pool->rows[r].listener);
+        if (phase == WGW_ROW_READY)
+            is_suspicious = look_at_interpreter(pool, r, now_us) || is_suspicious;
     }
     bool is_used = wgw_sup_board_sweep(&pool->board, pool->epochs, now_us);
     bool is_watched = wgw_sup_wear_is_watched(&pool->spec);
-    pool->sweep_us = now_us + (is_used || is_watched ? SECOND_US : CALM_SWEEP_US);
+    pool->sweep_us = now_us + (is_used || is_suspicious || is_watched ? SECOND_US : CALM_SWEEP_US);
 }
 
 /* --- what is measured ----------------------------------------------------------------- */

@@ -68,6 +68,9 @@ enum { WGW_SPEC_VERSION = 1 };
     X(U64, startup_timeout_us)   /* until READY; 0 none */ \
     X(U64, graceful_timeout_us)  /* for what a process has begun, after DRAIN */ \
     X(U64, shutdown_timeout_us)  /* after that, and after STOP, until SIGKILL */ \
+    X(U64, eviction_timeout_us)  /* graceful_timeout_us of a process that got SIGUSR1; 0 the same */ \
+    X(U64, deadlock_timeout_us)  /* a process whose interpreter is not to be had that long is \
+                                    replaced; 0 never */ \
     X(U32, log_level)            /* wgw_level_t: the most verbose that is written */ \
     X(BLOB, worker)              /* an encoded wgw_worker_spec_t */
 
@@ -91,6 +94,10 @@ enum { WGW_SPEC_VERSION = 1 };
     X(U64, client_timeout_us)    /* Timeout of httpd, for one read from its client */ \
     X(U64, graceful_timeout_us) \
     X(U64, shutdown_timeout_us) \
+    X(U64, request_timeout_us)   /* how long before its end a request began; 0 none has an end */ \
+    X(U64, interrupt_timeout_us) /* from its end until it has had its time; 0: it is not interrupted */ \
+    X(U64, deadlock_timeout_us)  /* as of the pool */ \
+    X(U64, switch_interval_us)   /* of sys.setswitchinterval(); 0 left */ \
     X(U32, shares_user)          /* 1: others run as its user who must not look into it */ \
     X(TEXT, locale)              /* for setlocale(LC_ALL); "" left */ \
     X(TEXT, key)                 /* what opens a connection: 64 hexadecimal digits */

@@ -479,7 +479,10 @@ void wgw_wrk_exchange_leave(wgw_wrk_exchange_t *x)
     if (x->has_left)
         return;
     x->has_left = true;
+    if (x->slot)
+        wgw_slot_leave(x->slot);
     mark_done(&x->note);
+    wgw_wrk_count_outside();
     wgw_wrk_idle();
 }
 

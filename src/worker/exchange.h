@@ -4,12 +4,14 @@
 
 #include "exchange/message.h"
 #include "worker/conn.h"
+#include "worker/slot.h"
 #include "wsgigw/exchange.h"
 
 typedef struct wgw_wrk_exchange_t {
     wgw_exchange_t exchange; /* first: the operations cast */
     wgw_request_t request;
     wgw_request_note_t note;
+    wgw_slot_t *slot;        /* that the request is noted in, NULL: in none */
     wgw_conn_t *conn;        /* NULL once the last frame was sent and it was let go */
     pthread_mutex_t ending;  /* held while `conn` becomes NULL, and by other threads that log */
     wgw_buffer_t *head;      /* a HEAD frame that has not left; empty otherwise */

@@ -14,6 +14,7 @@
 #include "base/cursor.h"
 #include "worker/conn.h"
 #include "worker/log.h"
+#include "worker/watch.h"
 #include "worker/worker.h"
 
 /* What epoll hands out beside connections. */
@@ -120,16 +121,21 @@ void wgw_io_tell(const char *message, size_t len)
 
 /* --- the thread ----------------------------------------------------------------------- */
 
-/* Until when it has to be gone. Returns: milliseconds for epoll_wait(); -1 no bound yet. */
-static int time_left_ms(void)
+/* Until when it has to be gone; INT64_MAX no bound yet. */
+static int64_t exit_by_us(void)
 {
     pthread_mutex_lock(&wgw_wrk.lock);
-    int64_t left_us = wgw_wrk.is_leaving ? wgw_deadline_left_us(wgw_wrk.exit_by) : -1;
+    int64_t at_us = wgw_wrk.is_leaving ? wgw_wrk.exit_by.at_us : INT64_MAX;
     pthread_mutex_unlock(&wgw_wrk.lock);
-    if (left_us < 0)
-        return -1;
-    int64_t left_ms = left_us / 1000 + (left_us % 1000 > 0);
-    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    return at_us;
+}
+
+/* Returns: milliseconds for epoll_wait(). */
+static int milliseconds_until(int64_t at_us, int64_t now_us)
+{
+    int64_t left_ms = at_us > now_us ? (at_us - now_us - 1) / 1000 + 1 : 0;
+
+    return at_us == INT64_MAX ? -1 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
 /* Not exit(): threads may still be in Python, or hold any lock. */
@@ -146,10 +152,12 @@ static void *run(void *unused)
 
     (void)unused;
     for (;;) {
-        int left_ms = time_left_ms();
-        if (left_ms == 0)
+        int64_t now_us = wgw_now_us(), exit_us = exit_by_us();
+        if (exit_us <= now_us)
             exit_stuck();
-        if (epoll_wait(wgw_wrk.io_events, &event, 1, left_ms) != 1)
+        int64_t look_us = wgw_watch_look(now_us);
+        int64_t wake_us = look_us < exit_us ? look_us : exit_us;
+        if (epoll_wait(wgw_wrk.io_events, &event, 1, milliseconds_until(wake_us, now_us)) != 1)
             continue;
         if (event.data.u64 == CONTROL)
             take_control();
@@ -168,21 +176,30 @@ static bool watch(int fd, uint64_t data)
     return epoll_ctl(wgw_wrk.io_events, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-bool wgw_io_start(void)
+bool wgw_wrk_start_thread(void *(*run_it)(void *), void *ctx)
 {
+    enum { STACK_BYTES = 512 * 1024 }; /* counted by memory-limit */
+    pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all, before;
 
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&thread, &attributes, run_it, ctx);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return rc == 0;
+}
+
+bool wgw_io_start(void)
+{
     wgw_wrk.io_events = epoll_create1(EPOLL_CLOEXEC);
     if (wgw_wrk.io_events < 0 || pipe2(wgw_wrk.signals, O_CLOEXEC | O_NONBLOCK) != 0 ||
         !watch(WGW_FD_CONTROL, CONTROL) || !watch(wgw_wrk.signals[0], SIGNALS))
         return false;
     set_handlers(on_signal_sig);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        pthread_detach(thread);
-    return rc == 0;
+    return wgw_wrk_start_thread(run, NULL);
 }

@@ -16,6 +16,10 @@ void wgw_io_look_again(void);
 /* In a forked copy: signals have their default effect again. */
 void wgw_io_forget_signals(void);
 
+/* Start a thread that nobody joins, with all signals blocked. Context: any thread.
+ * Returns: false when there is none to be had. */
+bool wgw_wrk_start_thread(void *(*run)(void *), void *ctx);
+
 /* Send one message to the supervisor. Context: any thread. Blocks: never. */
 void wgw_io_tell(const char *message, size_t len);
 

@@ -154,7 +154,7 @@ static double now_seconds(void)
 
 static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_policy_t *policy)
 {
-    int64_t begun_us = wgw_now_us();
+    int64_t begun_us = wgw_now_us(), ends_us = x->request.ends_by.at_us;
 
     if (atomic_load(&wgw_wrk.is_refusing)) {
         wgw_wrk_exchange_refuse(x, 0);
@@ -164,7 +164,11 @@ static void run(wgw_wrk_exchange_t *x, const wgw_request_note_t *note, wgw_polic
         wgw_row_claim(wgw_wrk.row); /* it was claimed from the process before this one */
     x->request.daemon_start = now_seconds();
     wgw_stale_adjust(&x->request.target);
-    int http_status = wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
+    wgw_wrk_count_inside();
+    if (x->slot && ends_us)
+        wgw_slot_enter(x->slot, ends_us, note->entry);
+    bool is_late = ends_us && ends_us <= begun_us; /* this process was stopped: nobody waits */
+    int http_status = is_late ? 504 : wgw_bridge_handle(wgw_wrk.bridge, &x->exchange);
     wgw_wrk_exchange_leave(x);
     if (http_status == WGW_BRIDGE_STALE) {
         wgw_stale_report(&x->request.target);
@@ -184,6 +188,7 @@ static bool serve_request(reader_t *r, wgw_request_memory_t *memory)
     if (has_file != (r->fd >= 0))
         return false;
     wgw_wrk_exchange_init(&x, r->conn, &memory->head, r->fd);
+    x.slot = memory->slot;
     if (!wgw_request_decode(payload, r->frame.len, &memory->vars, &x.request, &x.note))
         return false;
     r->fd = -1;

@@ -6,6 +6,7 @@
 #include "exchange/message.h"
 #include "worker/conn.h"
 #include "worker/policy.h"
+#include "worker/slot.h"
 
 /* What a thread keeps from request to request. */
 typedef struct wgw_request_memory_t {
@@ -13,6 +14,7 @@ typedef struct wgw_request_memory_t {
     wgw_buffer_t head;     /* a HEAD frame that has not left */
     wgw_var_store_t vars;
     wgw_policy_t policy;
+    wgw_slot_t *slot;      /* the thread's own, NULL none */
 } wgw_request_memory_t;
 
 /* Serve what there is to read from a connection: open it, or serve one request, or close it.

@@ -26,6 +26,7 @@
 #include "worker/policy.h"
 #include "worker/request.h"
 #include "worker/title.h"
+#include "worker/watch.h"
 #include "worker/worker.h"
 
 wgw_wrk_t wgw_wrk = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -43,6 +44,17 @@ void wgw_wrk_idle(void)
         return;
     atomic_fetch_add(&board->idle_seq, 1);
     syscall(SYS_futex, &board->idle_seq, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void wgw_wrk_count_inside(void)
+{
+    atomic_fetch_add(&wgw_wrk.row->inside_count, 1);
+}
+
+void wgw_wrk_count_outside(void)
+{
+    if (!atomic_load(&wgw_wrk.is_refusing))
+        atomic_fetch_sub(&wgw_wrk.row->inside_count, 1);
 }
 
 void wgw_wrk_count_in(void)
@@ -65,11 +77,6 @@ void wgw_wrk_count_out(void)
 
 /* --- leaving -------------------------------------------------------------------------- */
 
-static wgw_deadline_t earlier(wgw_deadline_t a, wgw_deadline_t b)
-{
-    return a.at_us < b.at_us ? a : b;
-}
-
 /* Nobody finds an idle thread here any more. The row may have another process already, if the
  * supervisor was killed and this one was stopped meanwhile. */
 static void withdraw(void)
@@ -88,8 +95,8 @@ void wgw_wrk_leave(wgw_leave_reason_t reason, int64_t leave_us, int64_t exit_us)
 
     pthread_mutex_lock(&wgw_wrk.lock);
     bool is_first = !wgw_wrk.is_leaving;
-    wgw_wrk.leave_by = is_first ? leave_by : earlier(wgw_wrk.leave_by, leave_by);
-    wgw_wrk.exit_by = is_first ? exit_by : earlier(wgw_wrk.exit_by, exit_by);
+    wgw_wrk.leave_by = is_first ? leave_by : wgw_deadline_earlier(wgw_wrk.leave_by, leave_by);
+    wgw_wrk.exit_by = is_first ? exit_by : wgw_deadline_earlier(wgw_wrk.exit_by, exit_by);
     wgw_wrk.is_leaving = true;
     atomic_store(&wgw_wrk.is_refusing, true);
     withdraw();
@@ -111,13 +118,12 @@ void wgw_wrk_want(wgw_cause_t cause)
 
 /* --- the threads ---------------------------------------------------------------------- */
 
-static void *run_thread(void *unused)
+static void *run_thread(void *number)
 {
-    wgw_request_memory_t memory = { .in = { 0 } };
+    wgw_request_memory_t memory = { .slot = wgw_watch_join((uint32_t)(uintptr_t)number) };
     struct epoll_event event;
     wgw_conn_t *conn;
 
-    (void)unused;
     wgw_wrk_idle();
     for (;;) {
         if (epoll_wait(wgw_wrk.events, &event, 1, -1) != 1)
@@ -152,7 +158,7 @@ static bool start_threads(void)
         pthread_attr_setstacksize(&attributes, wgw_wrk.spec.stack_bytes);
     for (uint32_t i = 0; i < wgw_wrk.spec.thread_count && rc == 0; i++) {
         wgw_wrk.thread_count++; /* the others look at it only when leaving, under the lock */
-        rc = pthread_create(&thread, &attributes, run_thread, NULL);
+        rc = pthread_create(&thread, &attributes, run_thread, (void *)(uintptr_t)i);
     }
     pthread_attr_destroy(&attributes);
     if (rc != 0)
@@ -241,6 +247,7 @@ static void leave_copy(void)
     wgw_wrk.is_copy = true;
     wgw_io_forget_signals();
     wgw_policy_forget();
+    wgw_watch_forget();
     wgw_conns_close_copies();
     for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
         close(OWN[i]);
@@ -311,6 +318,18 @@ static void enable_faulthandler(void)
     Py_XDECREF(module);
 }
 
+static void set_switch_interval(void)
+{
+    double seconds = (double)wgw_wrk.spec.switch_interval_us / 1e6;
+    PyObject *module = seconds > 0 ? PyImport_ImportModule("sys") : NULL;
+    PyObject *done = module ? PyObject_CallMethod(module, "setswitchinterval", "d", seconds) : NULL;
+
+    if (PyErr_Occurred())
+        PyErr_WriteUnraisable(NULL);
+    Py_XDECREF(done);
+    Py_XDECREF(module);
+}
+
 static bool preload(const char *kind, const char *name, const char *group)
 {
     bool is_module = strcmp(kind, "module") == 0;
@@ -376,6 +395,7 @@ static void appear(void)
         atomic_store(&wgw_wrk.row->thread_count, wgw_wrk.spec.thread_count);
         atomic_store(&wgw_wrk.row->pid, getpid());
         atomic_store(&wgw_wrk.row->request_count, 0);
+        atomic_store(&wgw_wrk.row->inside_count, 0);
         atomic_store(&wgw_wrk.row->idle_count, 0);
         atomic_store(&wgw_wrk.row->epoch, wgw_wrk.epoch);
     }
@@ -416,6 +436,7 @@ static int run(void)
         return WGW_EXIT_IMPORT;
     }
     appear();
+    wgw_watch_start();
     bool is_running = start_threads();
     if (!is_running)
         wgw_wrk_leave(WGW_LEAVE_SHUTDOWN, 0, 1000000);
@@ -444,5 +465,7 @@ int wgw_py_serve(const char *extension)
     if (!make_events() || !make_bridge(extension))
         return contract("no memory or descriptor is left");
     enable_faulthandler();
+    wgw_py_watch_init();
+    set_switch_interval();
     return run();
 }

@@ -62,6 +62,10 @@ void wgw_wrk_want(wgw_cause_t cause);
 void wgw_wrk_count_in(void);
 void wgw_wrk_count_out(void);
 
+/* Python runs for one request more or less, as others see it in the scoreboard. */
+void wgw_wrk_count_inside(void);
+void wgw_wrk_count_outside(void);
+
 /* A thread of ours is idle again: tell those that wait for one. */
 void wgw_wrk_idle(void);
 

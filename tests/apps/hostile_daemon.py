@@ -17,7 +17,7 @@ import time
 REQUEST, HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = 2, *range(16, 26)
 CLOSES, LAST = 1, 4
 START, READY = 1, 16
-BOARD_HEAD, ROW_SIZE, ENTRY_SIZE, BEGUN = 64, 56, 264, 3
+BOARD_HEAD, ROW_SIZE, ENTRY_SIZE, BEGUN, OVER = 64, 56, 264, 3, 4
 INFO = 6
 LENGTH = [("Content-Length", "5")]
 CASES = {}
@@ -338,6 +338,22 @@ def endless_head(request):
     while True:
         request.send(b"x")
         time.sleep(0.1)
+
+
+def dripping(name, data, state):
+    """Never be silent for long, and never come to an end."""
+    def run(request):
+        request.daemon.set_state(request.entry, state)
+        request.send(data)
+        while True:
+            request.send(frame(LOG, bytes([INFO]) + b"drip"))
+            time.sleep(0.1)
+    CASES[name] = run
+
+
+dripping("dripping", b"", BEGUN)
+dripping("dripping-after-block", head() + frame(BLOCK, b"hello"), BEGUN)
+dripping("dripping-and-lying", head() + frame(BLOCK, b"hello"), OVER)
 
 
 @case

@@ -339,7 +339,7 @@ def where(name):
     except OSError:
         return ""
 links = map(where, os.listdir("/proc/self/fd"))
-result = any(link.endswith("(deleted)") and "wsgigw-scoreboard" not in link for link in links)
+result = any(link.endswith("(deleted)") and "memfd:wsgigw" not in link for link in links)
 """
     answer = made.post("/p/run", code)
     assert answer.status == 200

@@ -4,6 +4,7 @@ tests/apps/hostile_daemon.py plays the process.  Each case ends visibly, in boun
 numbered line in the log; the harness watches descriptors and crashes of httpd.
 """
 import subprocess
+import time
 
 import pytest
 
@@ -16,6 +17,8 @@ SITE = Site("""
     WSGIApplicationGroup %{GLOBAL}
     WSGIDaemonProcess healthy pass-env=LD_PRELOAD,ASAN_OPTIONS,UBSAN_OPTIONS,PYTHONMALLOC
     WSGIDaemonProcess hostile python={apps}/hostile_daemon.py """ + OPTIONS + """
+    WSGIDaemonProcess timed python={apps}/hostile_daemon.py request-timeout=1 """ + OPTIONS + """
+    WSGIScriptAlias /timed/hostile {apps}/environ.wsgi process-group=timed application-group=%{GLOBAL}
     WSGIScriptAlias /healthy {apps}/environ.wsgi process-group=healthy application-group=%{GLOBAL}
     WSGIScriptAlias /hostile {apps}/environ.wsgi process-group=hostile application-group=%{GLOBAL}
     Protocols h2c http/1.1
@@ -117,6 +120,17 @@ def test_closing_and_silence_before_the_response(server, name, status, log):
     answer = ask(server, name)
     assert (answer.status, answer.complete) == (status, True)
     server.expect_log(log, "error")
+
+
+@pytest.mark.parametrize("name, status", [("silent", 504), ("silent-in-head", 504), ("dripping", 504),
+                                          ("dripping-after-block", 200), ("dripping-and-lying", 200)])
+def test_a_request_ends_by_httpd_alone(server, name, status):
+    """request-timeout holds whatever the process does, also if it says that it is done."""
+    began = time.monotonic()
+    answer = server.get(f"/timed/hostile/{name}")
+    assert (answer.status, answer.complete) == (status, status == 504)
+    assert 1 <= time.monotonic() - began < 20
+    server.expect_log("WGW0150|WGW0053" if name.endswith("lying") else "WGW0150", "error")
 
 
 def test_silence_in_the_response(server):

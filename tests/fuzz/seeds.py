@@ -41,7 +41,7 @@ def requests():
                                    bits=wire.RELOADING, length=4),
                 wire.request_frame("package.module", (), None, bits=wire.MODULE, length=-1)):
         yield one[8:]
-    fixed = wire.request_frame("")[8:8 + 76]
+    fixed = wire.request_frame("")[8:8 + 84]
     known = b"".join(struct.pack("<HHI", key, 0, 3) + b"abc" for key in range(1, 70))
     yield (fixed + wire.text("/a") + wire.text("b") + wire.text("") + struct.pack("<I", 69) + known)
 
@@ -77,8 +77,9 @@ def worker():
     return (struct.pack("<I", 1) + wire.text("pool") + wire.text("") + struct.pack("<IQ", 5, 0)
             + struct.pack("<I", 1) + wire.text("g") + struct.pack("<I", 16) + wire.texts(["/srv"])
             + wire.texts(["script", "/srv/a.wsgi", ""]) + struct.pack("<IIII", 3, 2, 4, 62)
-            + struct.pack("<QQQQ", 8 << 20, 60_000_000, 15_000_000, 5_000_000) + wire.text("C")
-            + wire.text(wire.KEY))
+            + struct.pack("<9Q", 8 << 20, 60_000_000, 60_000_000, 15_000_000, 5_000_000, 30_000_000,
+                          2_000_000, 300_000_000, 5_000)
+            + struct.pack("<I", 1) + wire.text("C") + wire.text(wire.KEY))
 
 
 def pool():
@@ -89,7 +90,7 @@ def pool():
             + struct.pack("<III", 1, 33, 33) + struct.pack("<II", 1, 33) + struct.pack("<I", 0o22)
             + wire.text("") + wire.text("/") + struct.pack("<IQQI", 0, 0, 0, 0)
             + wire.text("/usr/bin/python3") + wire.texts(["-O"]) + wire.text("/lib/x.so")
-            + wire.texts(["LANG=C"]) + struct.pack("<QQQI", 1, 2, 3, 7)
+            + wire.texts(["LANG=C"]) + struct.pack("<QQQQQI", 1, 2, 3, 4, 5, 7)
             + struct.pack("<I", len(inner)) + inner)
 
 

@@ -115,6 +115,12 @@ VALUES = {
     "startup-timeout": time("1ms", "24h"),
     "graceful-timeout": time("0", "24h"),
     "shutdown-timeout": time("0", "1h", "2h"),
+    "eviction-timeout": time("1ms", "24h"),
+    "request-timeout": time("1ms", "24h"),
+    "interrupt-timeout": time("1ms", "24h"),
+    "deadlock-timeout": time("0", "24h"),
+    "switch-interval": ("0.005", [(text, "allowed is a number of seconds from 0.000001 to 60")
+                                  for text in ("", "0", "-1", "abc", "5ms", "1.2.3", "61", "nan", "1e3")]),
 }
 WRONG = [(name, value, message) for name, (_, wrong) in VALUES.items() for value, message in wrong]
 

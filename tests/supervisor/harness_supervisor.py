@@ -178,7 +178,8 @@ class Supervisor:
             "process_least": 0, "idle_timeout_us": 60_000_000, "keeps_on_graceful": 0,
             "restart_interval_us": 0, "inactivity_timeout_us": 0, "cpu_time_limit_us": 0,
             "memory_reload_bytes": 0, "startup_timeout_us": 0, "graceful_timeout_us": 5_000_000,
-            "shutdown_timeout_us": 2_000_000, "log_level": 7, "worker": b"worker spec",
+            "shutdown_timeout_us": 2_000_000, "eviction_timeout_us": 0, "deadlock_timeout_us": 0,
+            "log_level": 7, "worker": b"worker spec",
         }
         return {**spec, **changes}
 

@@ -20,6 +20,7 @@ static wgw_request_t make_request(void)
                     .file = { 1, 2, -3, 4 }, .is_reloading = true },
         .is_multithread = true, .is_bodiless = true, .request_start = 1700000000.25,
         .queue_start = 1700000000.5, .content_length = -1, .deadline = { 123456789 },
+        .ends_by = { 987654321 },
     };
 }
 
@@ -66,6 +67,7 @@ static void a_request_passes(void **state)
     assert_true(got.target.is_reloading && got.is_multithread && got.is_bodiless);
     assert_false(got.is_multiprocess);
     assert_true(got.content_length == -1 && got.deadline.at_us == 123456789);
+    assert_true(got.ends_by.at_us == 987654321);
     assert_true(got.request_start == want.request_start && got.queue_start == want.queue_start);
     assert_int_equal(got.var_count, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -162,7 +164,7 @@ static bool decodes_with(uint32_t bits, uint32_t count, const char *rest, size_t
     wgw_put_u32(&b, 0);
     wgw_put_u32(&b, 0);
     wgw_put_u32(&b, bits);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         wgw_put_u64(&b, 0);
     for (int i = 0; i < 3; i++)
         wgw_put_text(&b, "");

@@ -19,7 +19,7 @@ static wgw_pool_spec_t make_pool(void)
         .virtual_memory_limit = 1, .keeps_privileges = 1, .python = "/usr/bin/python3",
         .python_args = { TEXTS, 2 }, .extension = "/usr/lib/x.so", .environment = { TEXTS, 3 },
         .startup_timeout_us = 1, .graceful_timeout_us = 2, .shutdown_timeout_us = 3,
-        .log_level = 7, .worker = { "a\0b", 3 },
+        .eviction_timeout_us = 4, .deadlock_timeout_us = 5, .log_level = 7, .worker = { "a\0b", 3 },
     };
 }
 
@@ -30,7 +30,8 @@ static wgw_worker_spec_t make_worker(void)
         .stack_bytes = 1 << 20, .has_main_group = 1, .main_group = "g", .interpreter_limit = 16,
         .python_path = { TEXTS, 1 }, .preloads = { PRELOADS, 3 }, .server_version = { NUMBERS, 3 },
         .response_buffer_bytes = 8 << 20, .socket_timeout_us = 60, .graceful_timeout_us = 61,
-        .shutdown_timeout_us = 62, .locale = "C.UTF-8", .key = "0123",
+        .shutdown_timeout_us = 62, .request_timeout_us = 63, .interrupt_timeout_us = 64,
+        .deadlock_timeout_us = 65, .switch_interval_us = 66, .locale = "C.UTF-8", .key = "0123",
     };
 }
 

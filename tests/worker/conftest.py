@@ -25,12 +25,14 @@ class Bench(wire.Daemon):
         self.folder = pathlib.Path(folder)
         self.notes = self.folder / "notes"
 
-    def request(self, name, body=b"", group="", flags=0, bits=0, **variables):
+    def request(self, name, body=b"", group="", flags=0, bits=0, ends_by_us=0,
+                **variables):
         """Encode a request for a function of app.wsgi."""
         length = len(body) if body is not None else -1
         return wire.request_frame(APP, {"PATH_INFO": f"/{name}", "NOTES": str(self.notes),
                                         "GATE": str(self.folder / "gate"), **variables},
-                                  body, group, length=length, flags=flags, bits=bits)
+                                  body, group, length=length, flags=flags, bits=bits,
+                                  ends_by_us=ends_by_us)
 
     def ask(self, name, **options):
         """Return the body of an answer, by a connection of its own."""

@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -149,6 +150,15 @@ def test_a_body_comes_as_a_file(daemon, tmp_path):
         client.send(daemon.request("length", body=None, flags=wire.HAS_FILE), [body.fileno()])
         assert client.body() == b"200000"
         client.send(daemon.request("hello"))
+        assert client.body() == b"hello"
+
+
+def test_a_request_whose_end_has_come_is_not_called(daemon):
+    """As after a stop of the process."""
+    with daemon.start("hello", ends_by_us=1) as client:
+        frames = client.answer()
+        assert [(one.type, one.payload) for one in frames] == [(wire.STATUS, struct.pack("<H", 504))]
+        client.send(daemon.request("hello", ends_by_us=int((time.monotonic() + 60) * 1e6)))
         assert client.body() == b"hello"
 
 

@@ -77,11 +77,12 @@ def open_frame(key: str = KEY, version: int = 1) -> bytes:
 
 def request_frame(script, variables=(), body: Optional[bytes] = b"", group: str = "", *,
                   entry: int = 0, epoch: int = EPOCH, bits: int = 0, flags: int = 0,
-                  callable_name: str = "application", length: int = 0) -> bytes:
+                  callable_name: str = "application", length: int = 0,
+                  ends_by_us: int = 0) -> bytes:
     """Encode REQUEST; `body` None: it is not here."""
     bits |= MULTITHREAD | (HAS_BODY if body is not None else 0)
-    fixed = struct.pack("<IIIqqQQQQqq", entry, epoch, bits, length,
-                        int((time.monotonic() + 60) * 1e6), 0, 0, 0, 0, 0, 0)
+    fixed = struct.pack("<IIIqqqQQQQqq", entry, epoch, bits, length,
+                        int((time.monotonic() + 60) * 1e6), ends_by_us, 0, 0, 0, 0, 0, 0)
     pairs = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": "",
              "SERVER_NAME": "test", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
              "wsgi.url_scheme": "http", **dict(variables)}
@@ -184,7 +185,8 @@ class Daemon:
 
     def __init__(self, folder, python: str = sys.executable, threads: int = 2, *,
                  response_buffer: int = 8 << 20, preloads: Sequence[str] = (), key: str = KEY,
-                 shutdown_s: float = 5, main_group: Optional[str] = "") -> None:
+                 shutdown_s: float = 5, main_group: Optional[str] = "", request_s: float = 0,
+                 interrupt_s: float = 0, deadlock_s: float = 0) -> None:
         self.path = os.path.join(folder, "daemon.sock")
         self.log_path = os.path.join(folder, "daemon.log")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -195,7 +197,8 @@ class Daemon:
         self.board = os.memfd_create("board", os.MFD_ALLOW_SEALING)
         os.ftruncate(self.board, BOARD_HEAD + ROW_SIZE + ENTRY_COUNT * ENTRY_SIZE)
         self._start(python, theirs)
-        worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group)
+        worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group,
+                              (request_s, interrupt_s, deadlock_s, 0))
         with contextlib.suppress(BrokenPipeError):  # it may have ended at once
             self.control.send(struct.pack("<BBIIIIBI", START, 1, 0, EPOCH, 1, ENTRY_COUNT, 0, 0) + worker)
 
@@ -214,13 +217,14 @@ class Daemon:
         theirs.close()
 
     @staticmethod
-    def _worker(threads, response_buffer, preloads, key, shutdown_s, main_group) -> bytes:
+    def _worker(threads, response_buffer, preloads, key, shutdown_s, main_group, more_s) -> bytes:
         microseconds = int(shutdown_s * 1_000_000)
         return (struct.pack("<I", 1) + text("pool") + text("") + struct.pack("<IQ", threads, 0)
                 + struct.pack("<I", main_group is not None) + text(main_group or "")
                 + struct.pack("<III", 16, 0, 0) + texts(()) + texts(preloads)
                 + struct.pack("<IIII", 3, 2, 4, 0)
                 + struct.pack("<QQQQQ", response_buffer, 20_000_000, 20_000_000, microseconds, microseconds)
+                + struct.pack("<4Q", *(int(seconds * 1_000_000) for seconds in more_s))
                 + struct.pack("<I", 0) + text("") + text(key))
 
     def __enter__(self) -> "Daemon":
