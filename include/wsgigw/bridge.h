@@ -25,8 +25,8 @@ typedef struct wgw_bridge_config_t {
     size_t python_path_count;
     int server_version[3];       /* httpd's, for apache.version */
     bool keeps_code;             /* what has been loaded is never loaded anew: see WGW_BRIDGE_STALE */
-    /* Called when a script or module has been loaded for the first time in this process; NULL:
-     * nobody wants to know. Context: attached; must not block. */
+    /* Called when a script or module has been loaded in an interpreter for the first time, and has
+     * the callable that was asked for; NULL: nobody wants to know. Context: attached; must not block. */
     void (*on_loaded)(const wgw_target_t *target);
     const char *extension;       /* the file that `_wsgigw` is imported from; NULL: it was
                                     registered (embedded mode) */

@@ -35,8 +35,8 @@ enum {
 typedef enum wgw_exec_message_t {
     /* supervisor -> process */
     WGW_EXEC_START = 1, /* u8 WGW_EXEC_VERSION, u32 row, u32 epoch, u32 row_count, u32 entry_count,
-                           u8 1: on trial; u32 count of texts, and these: as `preloads` of
-                           wgw_worker_spec_t, what processes of the pool have loaded; then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
+                           u8 1: on trial; u32 count of texts, and these: what processes of the
+                           pool have loaded, as they have said by LOADED; then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
                            wgw_worker_spec_t. Once, first, before anything is served. */
     WGW_EXEC_DRAIN = 2, /* u32 milliseconds: take nothing new, finish, end within that time */
     WGW_EXEC_STOP = 3,  /* u32 milliseconds: the same, but do not wait for what can be cut */
@@ -44,7 +44,8 @@ typedef enum wgw_exec_message_t {
     WGW_EXEC_READY = 16,   /* everything is imported and it takes requests */
     WGW_EXEC_LEAVING = 17, /* u8 wgw_leave_reason_t: it has begun to end by itself */
     WGW_EXEC_WANTS = 18,   /* u8 wgw_cause_t: it is to be replaced, and serves until it is told DRAIN */
-    WGW_EXEC_LOADED = 19,  /* three texts as of `preloads`: it has loaded this */
+    WGW_EXEC_LOADED = 19,  /* four texts: it has loaded this: three as of `preloads` of
+                              wgw_worker_spec_t, and the callable, "" none */
     WGW_EXEC_STALE = 20    /* text path, u64 device, u64 inode, i64 microseconds since 1970, i64 size:
                               a script that it has loaded is now this, as a request has seen it */
 } wgw_exec_message_t;

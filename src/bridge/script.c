@@ -11,6 +11,7 @@ typedef struct {
     PyObject *lock;      /* threading.Lock, held while it is loaded */
     PyObject *failure;   /* what wsgigw.py remembers of the last failure, or None */
     PyObject *key;       /* path, or "module:NAME" */
+    int told;            /* 1: that it has been loaded; 2: that it has the callable of a request */
     unsigned long long dev, ino; /* of the file that was loaded */
     long long mtime_us, size;
 } script_t;
@@ -118,15 +119,11 @@ static int load(wgw_py_state_t *state, script_t *script, const wgw_target_t *tar
         : Py_NewRef(Py_None);
     PyObject *wait = PyFloat_FromDouble((double)wgw_deadline_left_us(deadline) / 1e6);
     PyObject *keeps = state->bridge->config->keeps_code ? Py_True : Py_False;
-    bool is_first = !script->namespace;
 
-    if (is_first)
+    if (!script->namespace)
         wgw_call_enter(wgw_call_current());
     PyObject *done = seen && wait
         ? wgw_py_helper(state, "_load", (PyObject *)script, seen, wait, keeps, NULL) : NULL;
-
-    if (done && is_first && state->bridge->config->on_loaded)
-        state->bridge->config->on_loaded(target);
 
     Py_XDECREF(seen);
     Py_XDECREF(wait);
@@ -172,6 +169,17 @@ static int status_of_exception(wgw_py_state_t *state)
     return (int)number;
 }
 
+static void tell_loaded(const wgw_py_state_t *state, script_t *script, const wgw_target_t *target)
+{
+    int fact = target->callable ? 2 : 1;
+
+    if (script->told >= fact)
+        return;
+    script->told = fact;
+    if (state->bridge->config->on_loaded)
+        state->bridge->config->on_loaded(target);
+}
+
 PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
                              wgw_deadline_t deadline, int *http_status_out)
 {
@@ -184,6 +192,8 @@ PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
                                        : Py_NewRef(Py_None);
     if (!application)
         *http_status_out = status_of_exception(state);
+    else
+        tell_loaded(state, script, target);
     Py_XDECREF(key);
     return application;
 }

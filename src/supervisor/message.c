@@ -100,6 +100,7 @@ bool wgw_sup_worker_message_decode(const char *data, size_t len, wgw_worker_mess
         out->what = wgw_cursor_text(&c, NULL);
         out->name = wgw_cursor_text(&c, NULL);
         out->group = wgw_cursor_text(&c, NULL);
+        out->callable = wgw_cursor_text(&c, NULL);
         break;
     case WGW_EXEC_STALE:
         skip_file(&c);

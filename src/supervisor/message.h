@@ -33,7 +33,7 @@ typedef struct wgw_worker_message_t {
     wgw_exec_message_t kind;   /* READY, LEAVING, WANTS, LOADED or STALE */
     wgw_leave_reason_t reason; /* LEAVING */
     wgw_cause_t cause;         /* WANTS */
-    const char *what, *name, *group; /* LOADED; they point into the message */
+    const char *what, *name, *group, *callable; /* LOADED; they point into the message */
 } wgw_worker_message_t;
 
 /* Decode a message of a daemon process. Returns: false when it is none. */

@@ -224,7 +224,8 @@ static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_messag
     else if (message->kind == WGW_EXEC_WANTS && !row->has_asked)
         on_wants(pool, r, message->cause);
     else if (message->kind == WGW_EXEC_LOADED)
-        wgw_sup_warm_add(&pool->warm, message->what, message->name, message->group);
+        wgw_sup_warm_add(&pool->warm, (const char *const[]){ message->what, message->name,
+                                                             message->group, message->callable });
     else if (message->kind == WGW_EXEC_STALE)
         on_stale(pool, r, data, len);
     else
@@ -457,8 +458,8 @@ static void note_versions(wgw_sup_pool_t *pool)
         return;
     if (versions.failed && !pool->versions.failed)
         wgw_log(&sink, WGW_LOG_ERR,
-                WGWNO(0129) "the new code of pool '%s' could not be started, see the lines before: the "
-                "old processes go on serving, until it changes again", pool->spec.name);
+                WGWNO(0129) "the new code of pool '%s' does not import, see the lines before: the old "
+                "processes go on serving, until it changes again", pool->spec.name);
     pool->versions = versions;
     wgw_sup_board_set_versions(&pool->board, versions.newest, versions.failed);
 }

@@ -6,32 +6,30 @@
 #include "base/cursor.h"
 #include "wsgigw/exec.h"
 
-static bool has(const wgw_warm_t *warm, const char *kind, const char *name, const char *group)
+static bool has(const wgw_warm_t *warm, const wgw_buffer_t *one)
 {
     wgw_cursor_t c = { .at = warm->texts.data, .end = warm->texts.data + warm->texts.len };
-    bool is_found = false;
 
-    for (uint32_t i = 0; i < warm->count && !is_found; i += 3) {
-        bool is_kind = strcmp(wgw_cursor_text(&c, NULL), kind) == 0;
-        bool is_name = strcmp(wgw_cursor_text(&c, NULL), name) == 0;
-        bool is_group = strcmp(wgw_cursor_text(&c, NULL), group) == 0;
-        is_found = is_kind && is_name && is_group;
+    for (uint32_t i = 0; i < warm->count; i += WGW_WARM_TEXTS) {
+        const char *begin = c.at;
+        for (int t = 0; t < WGW_WARM_TEXTS; t++)
+            wgw_cursor_text(&c, NULL);
+        if ((size_t)(c.at - begin) == one->len && memcmp(begin, one->data, one->len) == 0)
+            return true;
     }
-    return is_found;
+    return false;
 }
 
-void wgw_sup_warm_add(wgw_warm_t *warm, const char *kind, const char *name, const char *group)
+void wgw_sup_warm_add(wgw_warm_t *warm, const char *const texts[WGW_WARM_TEXTS])
 {
-    enum { AROUND = 3 * 5 }; /* a length and a NUL for each */
-    size_t len = strlen(kind) + strlen(name) + strlen(group) + AROUND;
+    wgw_buffer_t one = { 0 };
 
-    if (has(warm, kind, name, group) || warm->texts.len + len > WGW_EXEC_WARM_MOST ||
-        !wgw_buffer_reserve(&warm->texts, len))
-        return;
-    wgw_put_text(&warm->texts, kind);
-    wgw_put_text(&warm->texts, name);
-    wgw_put_text(&warm->texts, group);
-    warm->count += 3;
+    for (int t = 0; t < WGW_WARM_TEXTS; t++)
+        wgw_put_text(&one, texts[t]);
+    if (!one.is_short && warm->texts.len + one.len <= WGW_EXEC_WARM_MOST && !has(warm, &one) &&
+        wgw_buffer_append(&warm->texts, one.data, one.len))
+        warm->count += WGW_WARM_TEXTS;
+    wgw_buffer_deinit(&one);
 }
 
 void wgw_sup_warm_deinit(wgw_warm_t *warm)

@@ -6,13 +6,15 @@
 
 #include "base/buffer.h"
 
+enum { WGW_WARM_TEXTS = 4 }; /* of each: as of WGW_EXEC_LOADED */
+
 typedef struct wgw_warm_t {
     wgw_buffer_t texts; /* encoded; at most WGW_EXEC_WARM_MOST bytes */
-    uint32_t count;     /* of texts, three for each */
+    uint32_t count;     /* of texts */
 } wgw_warm_t;
 
-/* Take note of it, unless it is known, or there is no room. Texts as of WGW_EXEC_LOADED. */
-void wgw_sup_warm_add(wgw_warm_t *warm, const char *kind, const char *name, const char *group);
+/* Take note of it, unless it is known, or there is no room. */
+void wgw_sup_warm_add(wgw_warm_t *warm, const char *const texts[WGW_WARM_TEXTS]);
 
 void wgw_sup_warm_deinit(wgw_warm_t *warm);
 

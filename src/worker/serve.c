@@ -203,7 +203,7 @@ static void keep_descriptors(void)
 /* What processes before this one have loaded. */
 static struct {
     wgw_cursor_t texts;
-    uint32_t count;  /* of texts, three for each */
+    uint32_t count;  /* of texts, four for each */
     bool is_trial;   /* all of it has to be loaded here, too */
 } warm;
 
@@ -279,6 +279,7 @@ static void tell_loaded(const wgw_target_t *target)
     wgw_put_text(&b, target->script ? "script" : "module");
     wgw_put_text(&b, target->script ? target->script : target->module);
     wgw_put_text(&b, target->group);
+    wgw_put_text(&b, target->callable);
     if (!b.is_short && b.len <= WGW_EXEC_MESSAGE_MOST)
         wgw_io_tell(b.data, b.len);
     wgw_buffer_deinit(&b);
@@ -330,12 +331,12 @@ static void set_switch_interval(void)
     Py_XDECREF(module);
 }
 
-static bool preload(const char *kind, const char *name, const char *group)
+static bool preload(const char *kind, const char *name, const char *group, const char *callable)
 {
     bool is_module = strcmp(kind, "module") == 0;
     wgw_preload_t one = {
         .target = { .script = is_module ? NULL : name, .module = is_module ? name : NULL,
-                    .group = group },
+                    .group = group, .callable = callable && *callable ? callable : NULL },
         .sink = wgw_wrk_log,
     };
     bool is_loaded = wgw_bridge_preload(wgw_wrk.bridge, &one);
@@ -350,7 +351,7 @@ static void preload_configured(void)
     const wgw_texts_t *list = &wgw_wrk.spec.preloads;
 
     for (size_t i = 0; i + 2 < list->count; i += 3)
-        preload(list->items[i], list->items[i + 1], list->items[i + 2]);
+        preload(list->items[i], list->items[i + 1], list->items[i + 2], NULL);
 }
 
 /* A script that has been removed needs no successor. Returns: false when this process, on trial,
@@ -359,12 +360,12 @@ static bool preload_warm(void)
 {
     wgw_cursor_t c = warm.texts;
 
-    for (uint32_t i = 0; i + 2 < warm.count; i += 3) {
+    for (uint32_t i = 0; i + 3 < warm.count; i += 4) {
         const char *kind = wgw_cursor_text(&c, NULL), *name = wgw_cursor_text(&c, NULL);
-        const char *group = wgw_cursor_text(&c, NULL);
+        const char *group = wgw_cursor_text(&c, NULL), *callable = wgw_cursor_text(&c, NULL);
         if (*kind == 's' && access(name, F_OK) != 0 && errno == ENOENT)
             continue;
-        if (!preload(kind, name, group) && warm.is_trial)
+        if (!preload(kind, name, group, callable) && warm.is_trial)
             return false;
     }
     return true;

@@ -29,7 +29,7 @@ FAULT_LINES = r"\[wsgigw:\w+\] .*WGW01(03|04|06|07|10|11|12|21|25|26)"
 """What the supervisor says of a process that ended, or did not start, in another way than it should."""
 REQUEST_LINES = r"WGW005[23]|WGW0068"
 """What httpd says of a request that was lost with its process."""
-REPORT = "does not import|not ready within"
+REPORT = "WGW0129: .*does not import"
 """The line that names a script whose new text cannot take over."""
 DUMP_LINES = (r"Segmentation fault|Current thread|Thread 0x|  File |Extension modules|<no Python frame>"
               r"|Fatal Python error")
@@ -99,7 +99,7 @@ def named(made: Server, number: str) -> List[int]:
 
 def members(made: Server) -> List[int]:
     """Return the processes of the pool, the eldest first."""
-    return named(made, "WGW0122")
+    return named(made, "WGW012[28]")
 
 
 def victims(made: Server) -> List[int]:
