@@ -293,7 +293,8 @@ static int wait_in_queue(wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why
         *why_out = atomic_load(&is_stopping) ? WGW_CLAIM_STOPS
                                              : is_anybody ? WGW_CLAIM_LATE : WGW_CLAIM_NOBODY;
         if (*why_out == WGW_CLAIM_STOPS || wgw_deadline_left_us(seat->wait_by) == 0 ||
-            (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan())))
+            (!is_anybody && (wgw_deadline_left_us(nobody_by) == 0 || is_orphan() ||
+                             atomic_load(&pool->board->is_down))))
             return -1;
         sleep_on(&pool->board->idle_seq, seq, is_anybody ? seat->wait_by : nobody_by, SLICE_US);
     }

@@ -35,7 +35,7 @@ typedef enum wgw_claim_t {
     WGW_CLAIM_FULL,   /* none is idle, and as many requests wait as may (listen-backlog) */
     WGW_CLAIM_LATE,   /* no thread became idle before wait_by */
     WGW_CLAIM_STOPS,  /* httpd ends, and the connection to the client has been closed */
-    WGW_CLAIM_NOBODY  /* no process is there, for as long as connect-timeout, or ever again */
+    WGW_CLAIM_NOBODY  /* no process is there, for as long as connect-timeout, or none is being started */
 } wgw_claim_t;
 
 /* Claim an idle thread and get a connection to its process.

@@ -115,6 +115,12 @@ static void wake_waiters(wgw_sup_board_t *board)
     syscall(SYS_futex, &board->map->idle_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+void wgw_sup_board_set_down(wgw_sup_board_t *board, bool is_down)
+{
+    if (atomic_exchange(&board->map->is_down, is_down) != is_down && is_down)
+        wake_waiters(board);
+}
+
 void wgw_sup_board_set_versions(wgw_sup_board_t *board, uint32_t newest, uint32_t failed)
 {
     atomic_store(&board->map->newest_version, newest);

@@ -35,6 +35,9 @@ uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board);
 /* A process was made for the row. It is chosen by nobody before it stores its epoch. */
 void wgw_sup_board_begin(wgw_sup_board_t *board, uint32_t row, pid_t pid, uint32_t version);
 
+/* Tell those who look for a process that there is none to wait for, or that there is one. */
+void wgw_sup_board_set_down(wgw_sup_board_t *board, bool is_down);
+
 /* What those who wait for newer code have to know has changed, or a process has become ready. */
 void wgw_sup_board_set_versions(wgw_sup_board_t *board, uint32_t newest, uint32_t failed);
 

@@ -556,10 +556,20 @@ uint32_t wgw_sup_step_open_count(const wgw_step_t *step)
     return count;
 }
 
-bool wgw_sup_step_is_starting(const wgw_step_t *step)
+static bool has_phase(const wgw_step_t *step, wgw_row_phase_t phase)
 {
     for (uint32_t r = 0; r < step->config.row_count; r++)
-        if (step->rows[r].phase == WGW_ROW_STARTING)
+        if (step->rows[r].phase == phase)
             return true;
     return false;
+}
+
+bool wgw_sup_step_is_up(const wgw_step_t *step)
+{
+    return has_phase(step, WGW_ROW_READY) || has_phase(step, WGW_ROW_STARTING);
+}
+
+bool wgw_sup_step_is_starting(const wgw_step_t *step)
+{
+    return has_phase(step, WGW_ROW_STARTING);
 }

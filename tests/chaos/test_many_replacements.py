@@ -18,8 +18,8 @@ MPMS = ("event",)
 REPLACEMENTS = int(os.environ.get("WGW_CHAOS_REPLACEMENTS", "50"))
 WARM_UP = 10
 PROCESSES = 2
-MEMORY_KIB = 1024
-"""What httpd and the supervisor may grow by, however often; a leak of 1 KiB each would be seen in a
+MEMORY_KIB = 4096
+"""What httpd and the supervisor may grow by, however often; a leak of 4 KiB each would be seen in a
 thousand."""
 DESCRIPTORS = CONNECTIONS + 8
 LINES = 8
