@@ -513,6 +513,7 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     pool->step = wgw_sup_step_create(&(wgw_step_config_t){
         .process_count = spec->process_count, .row_count = spec->row_count,
         .process_least = spec->process_least,
+        .is_service = spec->is_service,
         .restart_interval_us = (int64_t)spec->restart_interval_us,
         .startup_timeout_us = (int64_t)spec->startup_timeout_us,
         .graceful_timeout_us = (int64_t)spec->graceful_timeout_us,

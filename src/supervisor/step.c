@@ -461,7 +461,7 @@ static bool is_due_for_successor(wgw_step_t *step, uint32_t r, int64_t now_us, i
     int64_t interval_us = step->config.restart_interval_us;
     row_t *row = &step->rows[r];
 
-    if (row->phase != WGW_ROW_READY)
+    if (row->phase != WGW_ROW_READY && !step->config.is_service)
         return false;
     if (row->version != step->versions.newest && !step->versions.failed)
         want_new(row, step->reload_cause);
@@ -470,6 +470,21 @@ static bool is_due_for_successor(wgw_step_t *step, uint32_t r, int64_t now_us, i
     if (interval_us && !row->is_wanted_new)
         *wake_us = least(*wake_us, after(row->ready_us, interval_us));
     return row->is_wanted_new && !(is_reload(row->cause) && step->versions.failed);
+}
+
+static bool is_place_empty(const wgw_step_t *step, uint32_t place)
+{
+    for (uint32_t r = place; r < step->config.row_count; r += step->config.process_count)
+        if (step->rows[r].phase != WGW_ROW_EMPTY)
+            return false;
+    return true;
+}
+
+/* Of a service: there is no trial. It may be busy with its imports for as long as it lives. */
+static void end_service(wgw_step_t *step, uint32_t r, int64_t now_us)
+{
+    vacate(step, r, now_us);
+    stop_row(step, r, WGW_REASON_REPLACED, now_us);
 }
 
 /* Start what a place is due for. Returns: when that will be. */
@@ -486,9 +501,13 @@ static int64_t fill_place(wgw_step_t *step, uint32_t p, int64_t now_us)
         if (!is_due_for_successor(step, (uint32_t)place->current, now_us, &wake_us) ||
             !is_trial_allowed(step))
             return wake_us;
+        if (step->config.is_service) {
+            end_service(step, (uint32_t)place->current, now_us);
+            return wake_us;
+        }
         due_us = place->trial_due_us;
     }
-    if (!find_free_row(step, p, &row))
+    if (!find_free_row(step, p, &row) || (step->config.is_service && !is_place_empty(step, p)))
         return wake_us;
     if (due_us > now_us)
         return least(wake_us, due_us);

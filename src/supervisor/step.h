@@ -23,6 +23,8 @@
 typedef struct wgw_step_config_t {
     uint32_t process_count, row_count;   /* row_count >= process_count >= 1 */
     uint32_t process_least;              /* places that are always filled; 0: all of them */
+    bool is_service;                     /* a process that is to be replaced ends before another one
+                                            starts: what it does must not be done twice */
     int64_t startup_timeout_us;          /* until READY; 0 none */
     int64_t graceful_timeout_us;         /* after DRAIN */
     int64_t eviction_timeout_us;         /* the same, of a process that got SIGUSR1; 0: as above */

@@ -272,6 +272,29 @@ static void eviction_has_a_timeout_of_its_own(void **state)
     wgw_sup_step_destroy(rig.step);
 }
 
+static void a_service_is_never_there_twice(void **state)
+{
+    const wgw_step_config_t config = { .process_count = 1, .row_count = 3, .is_service = true,
+                                       .graceful_timeout_us = MIN, .shutdown_timeout_us = SEC };
+    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+
+    (void)state;
+    send(&rig, WGW_EVENT_START, 0);
+    reload(&rig); /* it has not been READY, and may never be */
+    assert_one(&rig, WGW_ACTION_STOP, 0);
+    wait(&rig, SEC);
+    assert_one(&rig, WGW_ACTION_KILL, 0);
+    send(&rig, WGW_EVENT_EXITED, 0);
+    assert_one(&rig, WGW_ACTION_SPAWN, 0);
+    assert_false(rig.last.items[0].is_trial);
+    send(&rig, WGW_EVENT_READY, 0);
+    reload(&rig);
+    assert_one(&rig, WGW_ACTION_STOP, 0);
+    exit_in_order(&rig, 0);
+    assert_one(&rig, WGW_ACTION_SPAWN, 0);
+    wgw_sup_step_destroy(rig.step);
+}
+
 static void an_elastic_pool_grows_and_shrinks(void **state)
 {
     const wgw_step_config_t config = { .process_count = 3, .row_count = 9, .process_least = 1,
@@ -317,6 +340,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_a_free_row_the_trial_waits),
     cmocka_unit_test(restart_interval_replaces),
     cmocka_unit_test(eviction_has_a_timeout_of_its_own),
+    cmocka_unit_test(a_service_is_never_there_twice),
     cmocka_unit_test(an_elastic_pool_grows_and_shrinks),
 };
 
