@@ -337,7 +337,9 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     if (!wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN) ||
         !wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN))
         return "epoll_ctl()";
-    return send_start(pool, r) ? NULL : "sending what it has to know";
+    /* One that has ended already says why in its log pipe, and its exit is seen. */
+    return send_start(pool, r) || errno == EPIPE || errno == ECONNRESET
+        ? NULL : "sending what it has to know";
 }
 
 /* A process that could be made but not watched: it has not run the application yet. */
