@@ -35,7 +35,7 @@ enum {
 typedef enum wgw_exec_message_t {
     /* supervisor -> process */
     WGW_EXEC_START = 1, /* u8 WGW_EXEC_VERSION, u32 row, u32 epoch, u32 row_count, u32 entry_count,
-                           u8 1: on trial; u32 count of texts, and these: what processes of the
+                           u8 1: all of what follows has to be loaded; u32 count of texts, and these: what processes of the
                            pool have loaded, as they have said by LOADED; then the pool's `worker` text of wgw_pool_spec_t as it is: an encoded
                            wgw_worker_spec_t. Once, first, before anything is served. */
     WGW_EXEC_DRAIN = 2, /* u32 milliseconds: take nothing new, finish, end within that time */

@@ -180,6 +180,10 @@ static void resume(generation_t *g)
     bool is_there = g->retained->link.pid || start_supervisor(g);
 
     for (int i = 0; i < g->pools->nelts; i++)
+        if (!pool_at(g, i)->board)
+            return; /* said when it could not be made */
+
+    for (int i = 0; i < g->pools->nelts; i++)
         wgw_running_mark_board(pool_at(g, i));
     g->is_due = !is_there || send_all(g, wgw_deadline_in_us(RESTART_SEND_US)) != WGW_LINK_OK;
 }
@@ -397,6 +401,13 @@ static generation_t *begin_generation(apr_pool_t *pconf, server_rec *server,
     return g;
 }
 
+/* The supervisor has what this configuration says. */
+static void note_ready(generation_t *g)
+{
+    g->retained->is_ending = g->pools->nelts == 0;
+    wgw_running_note(g->retained->running, g->pools, g->prefix);
+}
+
 static bool start_generation(generation_t *g)
 {
     if (!make_pools(g))
@@ -412,8 +423,7 @@ static bool start_generation(generation_t *g)
         g->is_due = true;
         return false;
     }
-    g->retained->is_ending = g->pools->nelts == 0;
-    wgw_running_note(g->retained->running, g->pools, g->prefix);
+    note_ready(g);
     return true;
 }
 
@@ -442,7 +452,11 @@ int wgw_parent_monitor(apr_pool_t *p, server_rec *main_server)
         resume(g);
     while (wgw_parent_link_receive(&g->retained->link, &answer, (wgw_deadline_t){ 0 }) ==
            WGW_LINK_OK) {
-        if (answer.kind != WGW_CONTROL_FAILED || answer.generation != g->number)
+        if (answer.generation != g->number)
+            continue;
+        if (answer.kind == WGW_CONTROL_READY)
+            note_ready(g);
+        if (answer.kind != WGW_CONTROL_FAILED)
             continue;
         g->is_due = true;
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, main_server,

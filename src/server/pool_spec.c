@@ -244,6 +244,7 @@ void wgw_pool_spec_make(apr_pool_t *p, const wgw_pool_t *pool, wgw_pool_spec_t *
         .process_count = (uint32_t)pool->process_count,
         .process_least = (uint32_t)pool->process_least,
         .idle_timeout_us = (uint64_t)pool->idle_timeout_us,
+        .mapping = wgw_mapping_hash(ap_server_conf),
         .is_service = pool->thread_count == 0,
         .keeps_on_graceful = pool->keeps_on_graceful,
         .restart_interval_us = (uint64_t)pool->restart_interval_us,

@@ -89,3 +89,28 @@ bool wgw_is_embedded_needed(server_rec *main_server)
             return true;
     return false;
 }
+
+/* FNV-1a, with the NUL. */
+static uint64_t add_text(uint64_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (unsigned char)(text ? *text : 0)) * UINT64_C(0x100000001b3);
+    while (text && *text++);
+    return hash;
+}
+
+uint64_t wgw_mapping_hash(server_rec *main_server)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const apr_array_header_t *aliases = wgw_server_config(s)->aliases;
+        for (int i = 0; i < aliases->nelts; i++) {
+            const wgw_alias_t *alias = APR_ARRAY_IDX(aliases, i, wgw_alias_t *);
+            hash = add_text(add_text(hash, alias->location), alias->target);
+            hash = add_text(add_text(hash, alias->callable), alias->application_group);
+            hash = add_text(hash, alias->process_group);
+        }
+    }
+    return hash;
+}

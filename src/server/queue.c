@@ -313,7 +313,8 @@ static int wait_for_row(wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_
     *why_out = WGW_CLAIM_FULL;
     int64_t since_us = wgw_now_us();
     /* A child that was killed leaves this count too high: it only says whether to look. */
-    if (atomic_load(&pool->board->waiting_count) > pool->listen_backlog && is_full(pool))
+    if (!seat->fresh_by.at_us && /* it has a place in the queue already */
+        atomic_load(&pool->board->waiting_count) > pool->listen_backlog && is_full(pool))
         atomic_fetch_add(&pool->board->refused_count, 1);
     else
         row = wait_in_queue(seat, epoch_out, why_out);
@@ -360,16 +361,16 @@ static bool is_fresh_there(const wgw_seat_t *seat)
 static int wait_for_fresh(wgw_seat_t *seat, uint32_t *epoch_out)
 {
     wgw_board_t *board = seat->pool->board;
-    bool is_anybody;
+    bool is_anybody, is_too_long = is_full(seat->pool);
 
     set_state(seat->entry, WGW_ENTRY_WAITING);
-    for (;;) {
+    while (!is_too_long) {
         uint32_t seq = atomic_load(&board->fresh_seq);
         int row = claim_row(seat, epoch_out, &is_anybody);
         if (row >= 0)
             return row;
         if (atomic_load(&board->failed_version) >= seat->least_version ||
-            atomic_load(&board->newest_version) + 1 < seat->least_version || is_full(seat->pool) ||
+            atomic_load(&board->newest_version) + 1 < seat->least_version ||
             atomic_load(&is_stopping) || wgw_deadline_left_us(seat->fresh_by) == 0 ||
             wgw_deadline_left_us(seat->wait_by) == 0 || is_orphan())
             break;

@@ -650,6 +650,9 @@ static wgw_deadline_t queue_end(const wgw_request_t *request)
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 {
     relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
+
+    if (!pool->board)
+        return refuse_claim(&y, WGW_CLAIM_NOBODY);
     apr_interval_time_t before = 0;
 
     wgw_request_t *request = request_of(&y);

@@ -62,8 +62,6 @@ const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_coun
     board->were_left = calloc(entry_count, sizeof *board->were_left);
     if (!board->quiet_counts || !board->use_counts || !board->were_left)
         return "memory is short";
-    if (board->map->magic != WGW_BOARD_MAGIC)
-        return "the scoreboard is of another version of mod_wsgigw";
     for (uint32_t r = 0; r < row_count; r++)
         wgw_sup_board_hide(board, r);
     return NULL;

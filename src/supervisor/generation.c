@@ -46,7 +46,7 @@ wgw_generations_t *wgw_sup_generations_create(const wgw_loop_t *loop)
 }
 
 /* The pools' processes must be gone, or never have been. */
-static void destroy(generation_t *g)
+static void drop_pools(generation_t *g)
 {
     while (g->pools) {
         node_t *node = g->pools;
@@ -58,15 +58,31 @@ static void destroy(generation_t *g)
         free(node->path);
         free(node);
     }
+}
+
+static void destroy(generation_t *g)
+{
+    drop_pools(g);
     wgw_sup_loop_close(g->loop, &g->children);
     free(g);
 }
 
+/* httpd goes on with children of a generation that could not be started, and those use what has been
+ * there before: it is kept, without pools, as one that is older than the newest. */
 void wgw_sup_generations_forget(wgw_generations_t *all)
 {
-    if (all->begun)
-        destroy(all->begun);
+    generation_t *g = all->begun, *newest = all->list;
+
     all->begun = NULL;
+    if (!g)
+        return;
+    if (!newest || (newest->next && newest->next->number == g->number)) {
+        destroy(g);
+        return;
+    }
+    drop_pools(g);
+    g->next = newest->next;
+    newest->next = g;
 }
 
 static void on_children(void *ctx, uint32_t index, uint32_t events)
@@ -128,6 +144,16 @@ static node_t **find_running(wgw_generations_t *all, const char *path)
     return NULL;
 }
 
+/* Two pools on one scoreboard would hide each other's processes. */
+static bool is_path_taken(const wgw_generations_t *all, const char *path)
+{
+    for (const generation_t *g = all->list; g; g = g->next)
+        for (const node_t *node = g->pools; node; node = node->next)
+            if (strcmp(wgw_sup_pool_path(node->pool), path) == 0)
+                return true;
+    return false;
+}
+
 static bool add_running(wgw_generations_t *all, const char *path, int log_fd)
 {
     node_t *node = all->begun ? calloc(1, sizeof *node) : NULL;
@@ -155,6 +181,15 @@ bool wgw_sup_generations_add(wgw_generations_t *all, const wgw_parent_message_t 
         if (!is_added)
             snprintf(why, why_size, "memory is short, or POOL came before GENERATION");
         return is_added;
+    }
+    if (is_path_taken(all, message->spec.socket_path)) {
+        snprintf(why, why_size, "the processes of '%s' as it was before are still ending",
+                 message->spec.name);
+        free(message->memory);
+        close(board_fd);
+        if (log_fd >= 0)
+            close(log_fd);
+        return false;
     }
     wgw_sup_pool_t *pool = wgw_sup_pool_create(all->loop, &message->spec, message->memory, board_fd,
                                                log_fd, why, why_size);
@@ -281,17 +316,25 @@ static int64_t tick_pools(generation_t *g, int64_t now_us)
     return wake_us;
 }
 
+/* Children of a generation may use pools of any later one that went on with them. */
+static bool has_children(const generation_t *g, int64_t now_us)
+{
+    for (; g; g = g->next)
+        if (!g->has_no_children && (!g->is_old || now_us < g->until_us))
+            return true;
+    return false;
+}
+
 int64_t wgw_sup_generations_tick(wgw_generations_t *all, int64_t now_us)
 {
     int64_t wake_us = INT64_MAX;
 
     for (generation_t **at = &all->list; *at;) {
         generation_t *g = *at;
-        bool is_due = g->is_old && (g->has_no_children || g->until_us <= now_us);
-        if (is_due && !g->is_ending)
+        if (g->is_old && !g->is_ending && !has_children(g, now_us))
             end(g, true, 0, 0);
         int64_t pools_us = tick_pools(g, now_us);
-        if ((g->is_old || g->is_ending) && !g->pools) {
+        if (g->is_ending && !g->pools) {
             *at = g->next;
             destroy(g);
             continue;

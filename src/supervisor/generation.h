@@ -28,7 +28,7 @@ bool wgw_sup_generations_add(wgw_generations_t *all, const wgw_parent_message_t 
 /* Bind its sockets, start its pools; the generation before begins to wait for its end. */
 bool wgw_sup_generations_commit(wgw_generations_t *all, char *why, size_t why_size);
 
-/* Forget the generation that was begun. */
+/* Forget the pools of the generation that was begun; its children may go on with those before. */
 void wgw_sup_generations_forget(wgw_generations_t *all);
 
 /* The number of the generation that was begun last. */

@@ -119,7 +119,7 @@ void wgw_sup_start_encode(wgw_buffer_t *b, const wgw_pool_spec_t *spec, const wg
     wgw_put_u32(b, start->epoch);
     wgw_put_u32(b, spec->row_count);
     wgw_put_u32(b, spec->entry_count);
-    wgw_put_u8(b, start->is_trial);
+    wgw_put_u8(b, start->has_to_load);
     wgw_put_u32(b, start->warm->count);
     if (start->warm->count)
         wgw_buffer_append(b, start->warm->texts.data, start->warm->texts.len);

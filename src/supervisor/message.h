@@ -42,7 +42,7 @@ bool wgw_sup_worker_message_decode(const char *data, size_t len, wgw_worker_mess
 /* What START says beside what the pool is. */
 typedef struct wgw_start_t {
     uint32_t row, epoch;
-    bool is_trial;
+    bool has_to_load;
     const wgw_warm_t *warm; /* Borrowed */
 } wgw_start_t;
 

@@ -34,9 +34,12 @@ typedef struct {
     pid_t pid;              /* 0 none */
     uint32_t epoch, version;
     wgw_wear_t wear;
-    bool is_trial, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
+    bool has_to_load, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
     bool was_ready, has_left, has_asked; /* it has said so, which it may once */
+    bool is_silent;         /* it was found not to have its interpreter */
     int64_t silent_us;      /* its last note of having had its interpreter, too old; 0 it is not */
+    uint32_t message_count; /* of this process since message_us */
+    int64_t message_us;
     wgw_watch_t exit, control;
     wgw_source_t *source;
 } process_t;
@@ -160,12 +163,17 @@ static void on_leaving(wgw_sup_pool_t *pool, uint32_t r)
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_LEAVING, .row = r });
 }
 
-static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
+static void want(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 {
-    pool->rows[r].has_asked = true;
     if (cause == WGW_CAUSE_DEADLOCK)
         wgw_sup_board_hide(&pool->board, r); /* whoever came to it would not be served */
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
+}
+
+static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
+{
+    pool->rows[r].has_asked = true;
+    want(pool, r, cause);
 }
 
 /* At most once a second: an application can say this as often as it likes. */
@@ -232,6 +240,19 @@ static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_messag
         on_garbage(pool, r);
 }
 
+/* A process says little. One with many scripts says so when it starts, at once. */
+static bool is_too_much(process_t *row)
+{
+    enum { MESSAGES_MOST = 2000 }; /* in a second */
+    int64_t now_us = wgw_now_us();
+
+    if (now_us - row->message_us >= SECOND_US) {
+        row->message_us = now_us;
+        row->message_count = 0;
+    }
+    return ++row->message_count > MESSAGES_MOST;
+}
+
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
@@ -247,7 +268,7 @@ static void on_control(void *ctx, uint32_t r, uint32_t events)
         wgw_sup_loop_close(pool->loop, &row->control);
         return;
     }
-    if ((size_t)n <= sizeof data && wgw_sup_worker_message_decode(data, (size_t)n, &message))
+    if (!is_too_much(row) && (size_t)n <= sizeof data && wgw_sup_worker_message_decode(data, (size_t)n, &message))
         on_message(pool, r, &message, data, (size_t)n);
     else
         on_garbage(pool, r);
@@ -309,7 +330,7 @@ static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
     wgw_buffer_t b = { 0 };
 
     wgw_sup_start_encode(&b, &pool->spec,
-                         &(wgw_start_t){ .row = r, .epoch = row->epoch, .is_trial = row->is_trial,
+                         &(wgw_start_t){ .row = r, .epoch = row->epoch, .has_to_load = row->has_to_load,
                                          .warm = row->is_cold ? &NOTHING : &pool->warm });
     bool is_sent = !b.is_short &&
                    send(row->control.fd, b.data, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
@@ -325,7 +346,8 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = row->has_left = row->has_asked = false;
+    row->was_ready = row->has_left = row->has_asked = row->is_silent = false;
+    row->message_count = 0;
     row->wear = (wgw_wear_t){ 0 };
     row->silent_us = 0;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
@@ -381,7 +403,7 @@ static void spawn(wgw_sup_pool_t *pool, const wgw_action_t *action)
     char why[640];
 
     pool->rows[r].version = action->version;
-    pool->rows[r].is_trial = action->is_trial;
+    pool->rows[r].has_to_load = action->has_to_load;
     pool->rows[r].is_cold = action->is_trial && action->cause == WGW_CAUSE_INACTIVITY;
     const char *failed = try_spawn(pool, r, why, sizeof why);
     if (!failed && action->is_trial) {
@@ -398,7 +420,7 @@ static void spawn(wgw_sup_pool_t *pool, const wgw_action_t *action)
     wgw_log(&sink, WGW_LOG_ERR,
             WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried again",
             pool->spec.name, failed);
-    take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r });
+    take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r, .is_unmade = true });
 }
 
 /* --- actions -------------------------------------------------------------------------- */
@@ -564,6 +586,7 @@ void wgw_sup_pool_go_on(wgw_sup_pool_t *pool, int log_fd)
 {
     wgw_sup_logfile_deinit(&pool->logfile);
     wgw_sup_logfile_init(&pool->logfile, log_fd);
+    wgw_sup_warm_forget_callables(&pool->warm); /* directives may name others now */
     if (!pool->spec.keeps_on_graceful)
         reload(pool, WGW_CAUSE_RELOAD);
 }
@@ -583,7 +606,7 @@ static bool look_at_interpreter(wgw_sup_pool_t *pool, uint32_t r, int64_t now_us
     process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
 
-    if (!pool->spec.deadlock_timeout_us || row->has_asked)
+    if (!pool->spec.deadlock_timeout_us || row->has_asked || row->is_silent)
         return false;
     if (!met_us || now_us - met_us <= limit_us || row->silent_us != met_us) {
         row->silent_us = met_us && now_us - met_us > limit_us ? met_us : 0;
@@ -593,7 +616,8 @@ static bool look_at_interpreter(wgw_sup_pool_t *pool, uint32_t r, int64_t now_us
             WGWNO(0160) "process %ld of pool '%s' has not had its interpreter for %lld s, and does not "
             "say so itself (deadlock-timeout): it is replaced", (long)row->pid, pool->spec.name,
             (long long)((now_us - met_us) / SECOND_US));
-    on_wants(pool, r, WGW_CAUSE_DEADLOCK);
+    row->is_silent = true;
+    want(pool, r, WGW_CAUSE_DEADLOCK);
     return true;
 }
 

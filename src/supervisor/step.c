@@ -8,6 +8,7 @@
 #define BACKOFF_MOST_US (60 * SECOND_US)
 #define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
 #define TRIAL_US (60 * SECOND_US)    /* for a successor to be ready, where startup-timeout= is none */
+#define PACE_US (SECOND_US / 4)      /* between replacements of a process, where it asks for them */
 enum { NOBODY = -1, TRIALS_PART = 4 }; /* of the places, at least one, have a successor at a time */
 
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
     int64_t ready_us;     /* when */
     int64_t deadline_us;  /* of the phase */
     uint32_t version;
+    bool has_to_load;     /* what others have: it proves that the version can be started */
     bool is_wanted_new;   /* it is to be replaced, for `cause` */
     wgw_cause_t cause;
 } row_t;
@@ -37,6 +39,7 @@ struct wgw_step_t {
     row_t *rows;          /* config.row_count */
     place_t *places;      /* config.process_count */
     wgw_versions_t versions;
+    uint32_t failed_first;    /* the version that was tried, of those that have failed */
     wgw_cause_t reload_cause; /* of versions.newest */
     wgw_action_t *actions; /* room for two of each row */
     size_t action_count;
@@ -97,6 +100,31 @@ static void add_action(wgw_step_t *step, wgw_action_kind_t kind, wgw_action_reas
                             .cause = step->rows[row].cause };
 }
 
+static bool has_phase(const wgw_step_t *step, wgw_row_phase_t phase)
+{
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        if (step->rows[r].phase == phase)
+            return true;
+    return false;
+}
+
+/* A cause that is about what was loaded, and not about the process. */
+static bool is_reload(wgw_cause_t cause)
+{
+    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT;
+}
+
+static void want_new(row_t *row, wgw_cause_t cause)
+{
+    bool is_weaker = row->is_wanted_new && (!is_reload(row->cause) || is_reload(cause));
+
+    /* A reload that has failed must not stand in the way of what is about the process itself. */
+    if (is_weaker || (row->phase != WGW_ROW_READY && row->phase != WGW_ROW_STARTING))
+        return;
+    row->is_wanted_new = true;
+    row->cause = cause;
+}
+
 /* --- rows ----------------------------------------------------------------------------- */
 
 static void set_phase(row_t *row, wgw_row_phase_t phase, int64_t deadline_us)
@@ -130,13 +158,13 @@ static int64_t backoff(unsigned doublings)
 static bool is_proven(const wgw_step_t *step, uint32_t version)
 {
     for (uint32_t r = 0; r < step->config.row_count; r++)
-        if (step->rows[r].version == version && step->rows[r].was_ready)
+        if (step->rows[r].version == version && step->rows[r].was_ready && step->rows[r].has_to_load)
             return true;
     return false;
 }
 
 /* The process on trial will not be ready: the one that it was to replace stays. */
-static void fail_trial(wgw_step_t *step, uint32_t r, int64_t now_us)
+static void fail_trial(wgw_step_t *step, uint32_t r, bool was_made, int64_t now_us)
 {
     place_t *place = place_of(step, r);
     uint32_t version = step->rows[r].version;
@@ -145,8 +173,8 @@ static void fail_trial(wgw_step_t *step, uint32_t r, int64_t now_us)
     if (version != step->versions.newest)
         return; /* it says nothing about the newest */
     place->trial_due_us = after(now_us, backoff(place->trial_failure_count++));
-    if (!is_proven(step, version))
-        step->versions.failed = version;
+    if (was_made && !is_proven(step, version))
+        step->versions.failed = step->failed_first = version;
 }
 
 /* One more failure of a place. Returns: how long it has to wait. */
@@ -167,7 +195,7 @@ static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_
     int64_t served_us = row->was_ready ? now_us - row->ready_us : 0;
 
     if (is_on_trial(step, r)) {
-        fail_trial(step, r, now_us);
+        fail_trial(step, r, true, now_us);
         return;
     }
     if (row->was_ready && served_us >= backoff(place->failure_count))
@@ -212,6 +240,8 @@ static void take_over(wgw_step_t *step, uint32_t r, int64_t now_us)
     place->current = (int)r;
     place->next = NOBODY;
     place->trial_failure_count = 0;
+    if (old != NOBODY && !is_reload(step->rows[old].cause))
+        place->trial_due_us = after(now_us, PACE_US);
     if (old != NOBODY)
         drain_row(step, (uint32_t)old, WGW_REASON_REPLACED, now_us);
 }
@@ -246,7 +276,7 @@ static void on_ready(wgw_step_t *step, uint32_t r, int64_t now_us)
     row->was_ready = true;
     row->ready_us = now_us;
     set_phase(row, WGW_ROW_READY, WGW_STEP_NEVER);
-    if (row->version == step->versions.failed)
+    if (row->has_to_load && row->version >= step->failed_first)
         step->versions.failed = 0;
     if (is_on_trial(step, r))
         take_over(step, r, now_us);
@@ -263,11 +293,13 @@ static void on_leaving(wgw_step_t *step, uint32_t r, int64_t now_us)
     set_phase(row, WGW_ROW_DRAINING, after(now_us, step->config.graceful_timeout_us));
 }
 
-static void on_exited(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_us)
+static void on_exited(wgw_step_t *step, uint32_t r, bool is_in_order, bool was_made, int64_t now_us)
 {
     row_t *row = &step->rows[r];
 
-    if (row->phase == WGW_ROW_READY || row->phase == WGW_ROW_STARTING)
+    if (is_on_trial(step, r) && !was_made)
+        fail_trial(step, r, false, now_us);
+    else if (row->phase == WGW_ROW_READY || row->phase == WGW_ROW_STARTING)
         replace(step, r, is_in_order && row->was_ready, now_us);
     *row = (row_t){ .deadline_us = WGW_STEP_NEVER };
 }
@@ -326,20 +358,6 @@ static void on_end(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
         end_row(step, r, event->kind == WGW_EVENT_RETIRE, now_us);
 }
 
-/* A cause that is about what was loaded, and not about the process. */
-static bool is_reload(wgw_cause_t cause)
-{
-    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT;
-}
-
-static void want_new(row_t *row, wgw_cause_t cause)
-{
-    if (row->is_wanted_new || (row->phase != WGW_ROW_READY && row->phase != WGW_ROW_STARTING))
-        return;
-    row->is_wanted_new = true;
-    row->cause = cause;
-}
-
 static void on_reload(wgw_step_t *step, wgw_cause_t cause)
 {
     step->versions.newest++;
@@ -386,7 +404,7 @@ static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_u
         on_leaving(step, event->row, now_us);
         break;
     case WGW_EVENT_EXITED:
-        on_exited(step, event->row, event->is_in_order, now_us);
+        on_exited(step, event->row, event->is_in_order, !event->is_unmade, now_us);
         break;
     case WGW_EVENT_BROKEN:
         on_broken(step, event->row, now_us);
@@ -431,16 +449,18 @@ static void spawn(wgw_step_t *step, uint32_t r, bool is_trial, int64_t now_us)
 {
     int64_t timeout_us = step->config.startup_timeout_us;
     place_t *place = place_of(step, r);
+    bool has_to_load = is_trial || has_phase(step, WGW_ROW_READY);
 
-    if (is_trial && !timeout_us)
+    if (has_to_load && !timeout_us)
         timeout_us = TRIAL_US;
     *(is_trial ? &place->next : &place->current) = (int)r;
-    step->rows[r] = (row_t){ .version = step->versions.newest };
+    step->rows[r] = (row_t){ .version = step->versions.newest, .has_to_load = has_to_load };
     set_phase(&step->rows[r], WGW_ROW_STARTING, timeout_us ? after(now_us, timeout_us)
                                                            : WGW_STEP_NEVER);
     add_action(step, WGW_ACTION_SPAWN, WGW_REASON_TOLD, r, timeout_us);
     wgw_action_t *action = &step->actions[step->action_count - 1];
     action->is_trial = is_trial;
+    action->has_to_load = has_to_load;
     action->version = step->versions.newest;
     if (is_trial)
         action->cause = step->rows[place->current].cause;
@@ -448,7 +468,7 @@ static void spawn(wgw_step_t *step, uint32_t r, bool is_trial, int64_t now_us)
 
 static bool is_trial_allowed(const wgw_step_t *step)
 {
-    uint32_t count = 0, most = step->config.process_count / TRIALS_PART;
+    uint32_t count = 0, most = wgw_sup_step_open_count(step) / TRIALS_PART;
 
     for (uint32_t p = 0; p < step->config.process_count; p++)
         count += step->places[p].next != NOBODY;
@@ -480,8 +500,14 @@ static bool is_place_empty(const wgw_step_t *step, uint32_t place)
     return true;
 }
 
-/* Of a service: there is no trial. It may be busy with its imports for as long as it lives. */
-static void end_service(wgw_step_t *step, uint32_t r, int64_t now_us)
+/* Whether the process of a row is of no use to anybody, and its successor is not to be had. */
+static bool is_lost(const wgw_step_t *step, uint32_t r)
+{
+    return step->rows[r].cause == WGW_CAUSE_DEADLOCK && place_of(step, r)->trial_failure_count > 0;
+}
+
+/* Of a service there is no trial, which may be busy with its imports for as long as it lives. */
+static void end_current(wgw_step_t *step, uint32_t r, int64_t now_us)
 {
     vacate(step, r, now_us);
     stop_row(step, r, WGW_REASON_REPLACED, now_us);
@@ -501,8 +527,8 @@ static int64_t fill_place(wgw_step_t *step, uint32_t p, int64_t now_us)
         if (!is_due_for_successor(step, (uint32_t)place->current, now_us, &wake_us) ||
             !is_trial_allowed(step))
             return wake_us;
-        if (step->config.is_service) {
-            end_service(step, (uint32_t)place->current, now_us);
+        if (step->config.is_service || is_lost(step, (uint32_t)place->current)) {
+            end_current(step, (uint32_t)place->current, now_us);
             return wake_us;
         }
         due_us = place->trial_due_us;
@@ -573,14 +599,6 @@ uint32_t wgw_sup_step_open_count(const wgw_step_t *step)
     for (uint32_t p = 0; p < step->config.process_count; p++)
         count += step->places[p].is_open;
     return count;
-}
-
-static bool has_phase(const wgw_step_t *step, wgw_row_phase_t phase)
-{
-    for (uint32_t r = 0; r < step->config.row_count; r++)
-        if (step->rows[r].phase == phase)
-            return true;
-    return false;
 }
 
 bool wgw_sup_step_is_up(const wgw_step_t *step)

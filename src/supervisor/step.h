@@ -62,6 +62,7 @@ typedef struct wgw_event_t {
     uint32_t row;        /* READY, LEAVING, EXITED, BROKEN, REPLACE, SHRINK */
     wgw_cause_t cause;   /* REPLACE, RELOAD */
     bool is_in_order;    /* EXITED: with code 0 */
+    bool is_unmade;      /* EXITED: there has been no process */
     /* RETIRE, STOP: bounds below those of the configuration; 0: those of the configuration. */
     int64_t graceful_limit_us, shutdown_limit_us;
 } wgw_event_t;
@@ -88,7 +89,8 @@ typedef struct wgw_action_t {
     wgw_action_reason_t reason;
     uint32_t row;
     int64_t timeout_us;  /* SPAWN: until READY, 0 none; DRAIN, STOP: what the process has */
-    bool is_trial;       /* SPAWN: there is one that stays if this one cannot load what that has */
+    bool is_trial;       /* SPAWN: there is one that stays if this one is not ready */
+    bool has_to_load;    /* SPAWN: it is to end if it cannot load what others of the pool have loaded */
     wgw_cause_t cause;   /* SPAWN of a trial, DRAIN: why that one is replaced */
     uint32_t version;    /* SPAWN */
 } wgw_action_t;

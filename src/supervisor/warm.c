@@ -32,6 +32,22 @@ void wgw_sup_warm_add(wgw_warm_t *warm, const char *const texts[WGW_WARM_TEXTS])
     wgw_buffer_deinit(&one);
 }
 
+void wgw_sup_warm_forget_callables(wgw_warm_t *warm)
+{
+    wgw_warm_t before = *warm;
+    wgw_cursor_t c = { .at = before.texts.data, .end = before.texts.data + before.texts.len };
+
+    *warm = (wgw_warm_t){ .count = 0 };
+    for (uint32_t i = 0; i < before.count; i += WGW_WARM_TEXTS) {
+        const char *texts[WGW_WARM_TEXTS];
+        for (int t = 0; t < WGW_WARM_TEXTS; t++)
+            texts[t] = wgw_cursor_text(&c, NULL);
+        texts[WGW_WARM_TEXTS - 1] = "";
+        wgw_sup_warm_add(warm, texts);
+    }
+    wgw_sup_warm_deinit(&before);
+}
+
 void wgw_sup_warm_deinit(wgw_warm_t *warm)
 {
     wgw_buffer_deinit(&warm->texts);

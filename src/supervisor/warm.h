@@ -16,6 +16,9 @@ typedef struct wgw_warm_t {
 /* Take note of it, unless it is known, or there is no room. */
 void wgw_sup_warm_add(wgw_warm_t *warm, const char *const texts[WGW_WARM_TEXTS]);
 
+/* What is to be loaded need not have the callables any more that it had. */
+void wgw_sup_warm_forget_callables(wgw_warm_t *warm);
+
 void wgw_sup_warm_deinit(wgw_warm_t *warm);
 
 #endif

@@ -60,6 +60,8 @@ enum { WGW_SPEC_VERSION = 1 };
     X(LIST, python_args)         /* between -P and -c */ \
     X(TEXT, extension)           /* path of _wsgigw.abi3.so, inside the chroot */ \
     X(LIST, environment)         /* "NAME=value": all of it, nothing else is passed */ \
+    X(U64, mapping)              /* another number for other aliases: what has been loaded before may be
+                                    of no concern any more */ \
     X(U32, is_service)           /* 1: it serves no requests, and there is one of it at a time */ \
     X(U32, keeps_on_graceful)    /* 1: another reading of the configuration changes nothing */ \
     X(U64, restart_interval_us)  /* a process is replaced that old; 0 never */ \

@@ -204,12 +204,12 @@ static void keep_descriptors(void)
 static struct {
     wgw_cursor_t texts;
     uint32_t count;  /* of texts, four for each */
-    bool is_trial;   /* all of it has to be loaded here, too */
+    bool has_to_load; /* all of it, here, too */
 } warm;
 
 static void read_warm(wgw_cursor_t *c)
 {
-    warm.is_trial = wgw_cursor_u8(c) == 1;
+    warm.has_to_load = wgw_cursor_u8(c) == 1;
     warm.count = wgw_cursor_u32(c);
     warm.texts = *c;
     for (uint32_t i = 0; i < warm.count && !c->is_bad; i++)
@@ -363,9 +363,9 @@ static bool preload_warm(void)
     for (uint32_t i = 0; i + 3 < warm.count; i += 4) {
         const char *kind = wgw_cursor_text(&c, NULL), *name = wgw_cursor_text(&c, NULL);
         const char *group = wgw_cursor_text(&c, NULL), *callable = wgw_cursor_text(&c, NULL);
-        if (*kind == 's' && access(name, F_OK) != 0 && errno == ENOENT)
+        if (*kind == 's' && access(name, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
             continue;
-        if (!preload(kind, name, group, callable) && warm.is_trial)
+        if (!preload(kind, name, group, callable) && warm.has_to_load)
             return false;
     }
     return true;
@@ -432,10 +432,8 @@ static int run(void)
     PyThreadState *tstate = PyEval_SaveThread();
 
     preload_configured();
-    if (!preload_warm()) {
-        PyEval_RestoreThread(tstate);
-        return WGW_EXIT_IMPORT;
-    }
+    if (!preload_warm()) /* threads that were started by the import are not waited for */
+        _exit(WGW_EXIT_IMPORT);
     appear();
     wgw_watch_start();
     bool is_running = start_threads();

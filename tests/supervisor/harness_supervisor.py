@@ -175,7 +175,7 @@ class Supervisor:
             "memory_limit": 0, "virtual_memory_limit": 0, "keeps_privileges": 0,
             "python": str(self.worker), "python_args": [], "extension": "/nowhere/ext.so",
             "environment": [f"WGW_TEST_PLAN={plan}", f"WGW_TEST_WORK={self.work}", "LANG=C"],
-            "process_least": 0, "idle_timeout_us": 60_000_000, "keeps_on_graceful": 0, "is_service": 0,
+            "process_least": 0, "idle_timeout_us": 60_000_000, "keeps_on_graceful": 0, "is_service": 0, "mapping": 0,
             "restart_interval_us": 0, "inactivity_timeout_us": 0, "cpu_time_limit_us": 0,
             "memory_reload_bytes": 0, "startup_timeout_us": 0, "graceful_timeout_us": 5_000_000,
             "shutdown_timeout_us": 2_000_000, "eviction_timeout_us": 0, "deadlock_timeout_us": 0,

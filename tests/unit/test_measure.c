@@ -103,6 +103,8 @@ static void what_was_loaded_is_known_once(void **state)
     wgw_cursor_t c = { .at = warm.texts.data, .end = warm.texts.data + warm.texts.len };
     for (int t = 0; t < WGW_WARM_TEXTS; t++)
         assert_string_equal(wgw_cursor_text(&c, NULL), SITE[t]);
+    wgw_sup_warm_forget_callables(&warm);
+    assert_int_equal(warm.count, WGW_WARM_TEXTS); /* the same script, twice */
     wgw_sup_warm_deinit(&warm);
 }
 

@@ -267,8 +267,74 @@ static void eviction_has_a_timeout_of_its_own(void **state)
     send(&rig, WGW_EVENT_READY, 1);
     assert_true(rig.last.items[0].timeout_us == SEC);
     send_cause(&rig, WGW_EVENT_REPLACE, 1, WGW_CAUSE_MEMORY);
+    assert_int_equal(rig.last.count, 0); /* a process could ask for it without end */
+    wait(&rig, SEC / 4);
+    assert_trial(&rig, 2, WGW_CAUSE_MEMORY);
     send(&rig, WGW_EVENT_READY, 2);
     assert_true(rig.last.items[0].timeout_us == MIN);
+    wgw_sup_step_destroy(rig.step);
+}
+
+static void a_failed_reload_does_not_stand_in_the_way(void **state)
+{
+    rig_t rig = make_all_ready(1);
+
+    (void)state;
+    reload(&rig);
+    send(&rig, WGW_EVENT_EXITED, 1);
+    assert_versions(&rig, 2, 2);
+    wait(&rig, 10 * SEC);
+    assert_int_equal(rig.last.count, 0);
+    send_cause(&rig, WGW_EVENT_REPLACE, 0, WGW_CAUSE_MEMORY);
+    assert_trial(&rig, 1, WGW_CAUSE_MEMORY);
+    wgw_sup_step_destroy(rig.step);
+}
+
+static void who_is_deadlocked_does_not_stay(void **state)
+{
+    rig_t rig = make_all_ready(1);
+
+    (void)state;
+    send_cause(&rig, WGW_EVENT_REPLACE, 0, WGW_CAUSE_DEADLOCK);
+    assert_trial(&rig, 1, WGW_CAUSE_DEADLOCK);
+    send(&rig, WGW_EVENT_EXITED, 1);
+    assert_action(&rig, 0, WGW_ACTION_STOP, 0);
+    wgw_sup_step_destroy(rig.step);
+}
+
+static void after_a_failed_reload_a_crash_brings_no_broken_process(void **state)
+{
+    rig_t rig = make_all_ready(2);
+
+    (void)state;
+    reload(&rig);
+    send(&rig, WGW_EVENT_EXITED, 2);
+    assert_versions(&rig, 2, 2);
+    send(&rig, WGW_EVENT_EXITED, 0); /* an old one crashes */
+    assert_one(&rig, WGW_ACTION_SPAWN, 0);
+    assert_true(rig.last.items[0].has_to_load);
+    assert_false(rig.last.items[0].is_trial);
+    send(&rig, WGW_EVENT_EXITED, 0);
+    assert_versions(&rig, 2, 2);
+    assert_int_equal(wgw_sup_step_phase(rig.step, 1), WGW_ROW_READY);
+    wait(&rig, 2 * SEC);
+    assert_one(&rig, WGW_ACTION_SPAWN, 0);
+    send(&rig, WGW_EVENT_READY, 0); /* repaired meanwhile: it has shown that the version can be started */
+    assert_versions(&rig, 2, 0);
+    wgw_sup_step_destroy(rig.step);
+}
+
+static void who_could_not_be_made_says_nothing_about_the_code(void **state)
+{
+    rig_t rig = make_all_ready(1);
+
+    (void)state;
+    reload(&rig);
+    rig.last = wgw_sup_step(rig.step, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = 1,
+                                                     .is_unmade = true }, rig.now);
+    assert_versions(&rig, 2, 0);
+    wait(&rig, SEC);
+    assert_trial(&rig, 1, WGW_CAUSE_SCRIPT);
     wgw_sup_step_destroy(rig.step);
 }
 
@@ -340,6 +406,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_a_free_row_the_trial_waits),
     cmocka_unit_test(restart_interval_replaces),
     cmocka_unit_test(eviction_has_a_timeout_of_its_own),
+    cmocka_unit_test(a_failed_reload_does_not_stand_in_the_way),
+    cmocka_unit_test(who_is_deadlocked_does_not_stay),
+    cmocka_unit_test(after_a_failed_reload_a_crash_brings_no_broken_process),
+    cmocka_unit_test(who_could_not_be_made_says_nothing_about_the_code),
     cmocka_unit_test(a_service_is_never_there_twice),
     cmocka_unit_test(an_elastic_pool_grows_and_shrinks),
 };
