@@ -7,7 +7,7 @@ import pytest
 import chaoskit as chaos
 from numbered import QUICK, Load
 
-from harness import eventually
+from harness import Site, eventually
 
 MODES = ("daemon",)
 MPMS = ("event",)
@@ -119,3 +119,43 @@ def test_broken_at_a_graceful_restart(make_server):
     result = load.result()
     chaos.nothing_lost(result)
     assert result.versions == {"1", "2"}
+
+
+def test_crash_while_broken(make_server):
+    """A process that dies while a broken deploy is on disk is not replaced by one that answers 500."""
+    made = chaos.start(make_server, chaos.site("startup-timeout=3"))
+    allow_breaks(made)
+    made.allow_log(chaos.REQUEST_LINES)
+    with Load(made, mix=QUICK) as load:
+        chaos.replace_script(made, broken("missing"))
+        eventually(lambda: reports(made), "a line that names the fault")
+        victim = chaos.victims(made)[0]
+        chaos.send_signal(victim, 9)
+        time.sleep(2)
+        assert {one.version for one in load.recent() if one.version} == {"1"}
+        chaos.deploy(made, "2")
+        eventually(lambda: load.recent()[-1].version == "2", "an answer of the repaired code")
+    result = load.result()
+    chaos.only_under_way(result, [victim])
+    assert result.versions == {"1", "2"}
+    assert len(reports(made)) == 1, made.log.text()
+
+
+def test_another_callable_at_a_graceful_restart(make_server):
+    """What was loaded before is no condition for what the directives name now."""
+    site = Site("""
+        WSGIDaemonProcess p processes=2
+        WSGICallableObject %s
+        WSGIScriptAlias / {work}/site.wsgi process-group=p
+    """)
+    text = "def %s(environ, start_response):\n    start_response('200 OK', [])\n    return [b'%s']\n"
+    made = make_server(site._replace(text=site.text % "one"), start=False)
+    made.write_work("site.wsgi", text % ("one", "one"))
+    made.start()
+    assert made.get("/").body == b"one"
+    made.write_work("site.wsgi", text % ("two", "two"))
+    made.write_config(site._replace(text=site.text % "two"))
+    made.allow_log("WGW0016|WGW0129|'two'|'one'")
+    made.graceful()
+    eventually(lambda: made.get("/").body == b"two", "the other callable")
+    assert [made.get("/").body for _ in range(10)] == [b"two"] * 10
