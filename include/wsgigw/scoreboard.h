@@ -73,7 +73,7 @@ typedef struct wgw_board_t {
     _Atomic uint64_t waited_us;     /* ... altogether */
     _Atomic uint32_t retried_count; /* requests that were offered to another process */
     _Atomic uint32_t cut_count;     /* responses that were cut */
-    _Atomic uint32_t is_down;       /* 1: no process is there, or is being started now */
+    _Atomic uint32_t is_down;       /* 1: no process is there, nor will be soon */
     char unused[4];
     wgw_row_t rows[];               /* row_count of them, then entry_count of wgw_entry_t */
 } wgw_board_t;

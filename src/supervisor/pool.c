@@ -498,7 +498,7 @@ static void take(wgw_sup_pool_t *pool, wgw_event_t event)
     pool->wake_us = actions.wake_us;
     pool->is_over = actions.is_over;
     note_versions(pool);
-    wgw_sup_board_set_down(&pool->board, !wgw_sup_step_is_up(pool->step));
+    wgw_sup_board_set_down(&pool->board, !wgw_sup_step_is_up(pool->step, wgw_now_us()));
     if (!copy)
         abort(); /* a row would be lost for ever; httpd starts another supervisor */
     memcpy(copy, actions.items, actions.count * sizeof *copy);

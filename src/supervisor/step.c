@@ -8,6 +8,7 @@
 #define BACKOFF_MOST_US (60 * SECOND_US)
 #define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
 #define TRIAL_US (60 * SECOND_US)    /* for a successor to be ready, where startup-timeout= is none */
+#define SOON_US (2 * SECOND_US)      /* a request waits for the next process */
 #define PACE_US (SECOND_US / 4)      /* between replacements of a process, where it asks for them */
 enum { NOBODY = -1, TRIALS_PART = 4 }; /* of the places, at least one, have a successor at a time */
 
@@ -601,8 +602,11 @@ uint32_t wgw_sup_step_open_count(const wgw_step_t *step)
     return count;
 }
 
-bool wgw_sup_step_is_up(const wgw_step_t *step)
+bool wgw_sup_step_is_up(const wgw_step_t *step, int64_t now_us)
 {
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        if (step->places[p].is_open && step->places[p].due_us <= after(now_us, SOON_US))
+            return true;
     return has_phase(step, WGW_ROW_READY) || has_phase(step, WGW_ROW_STARTING);
 }
 

@@ -121,8 +121,8 @@ wgw_versions_t wgw_sup_step_versions(const wgw_step_t *step);
 /* How many places are to be filled. */
 uint32_t wgw_sup_step_open_count(const wgw_step_t *step);
 
-/* Tell whether any process serves, or is starting. */
-bool wgw_sup_step_is_up(const wgw_step_t *step);
+/* Tell whether any process serves, or is starting, or will be soon: it is worth waiting for. */
+bool wgw_sup_step_is_up(const wgw_step_t *step, int64_t now_us);
 
 /* Tell whether a process of any place is starting. */
 bool wgw_sup_step_is_starting(const wgw_step_t *step);

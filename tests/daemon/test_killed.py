@@ -343,7 +343,7 @@ def test_stop_does_not_wait_for_requests_that_no_process_takes(make_server):
         WSGIDaemonProcess none python=/bin/false connect-timeout=60s
         WSGIScriptAlias / {apps}/probe.wsgi process-group=none
     """))
-    made.allow_log("WGW0109|WGW0125")
+    made.allow_log("WGW0109|WGW0125|WGW0056")
     waiting = made.connect()
     waiting.request("GET", "/")
     time.sleep(1)  # nothing tells from outside that it waits
