@@ -6,9 +6,16 @@
 #include "base/cursor.h"
 #include "wsgigw/exec.h"
 
+static wgw_cursor_t cursor_of(const wgw_warm_t *warm)
+{
+    if (!warm->count)
+        return (wgw_cursor_t){ .at = "", .end = "" };
+    return (wgw_cursor_t){ .at = warm->texts.data, .end = warm->texts.data + warm->texts.len };
+}
+
 static bool has(const wgw_warm_t *warm, const wgw_buffer_t *one)
 {
-    wgw_cursor_t c = { .at = warm->texts.data, .end = warm->texts.data + warm->texts.len };
+    wgw_cursor_t c = cursor_of(warm);
 
     for (uint32_t i = 0; i < warm->count; i += WGW_WARM_TEXTS) {
         const char *begin = c.at;
@@ -35,7 +42,7 @@ void wgw_sup_warm_add(wgw_warm_t *warm, const char *const texts[WGW_WARM_TEXTS])
 void wgw_sup_warm_forget_callables(wgw_warm_t *warm)
 {
     wgw_warm_t before = *warm;
-    wgw_cursor_t c = { .at = before.texts.data, .end = before.texts.data + before.texts.len };
+    wgw_cursor_t c = cursor_of(&before);
 
     *warm = (wgw_warm_t){ .count = 0 };
     for (uint32_t i = 0; i < before.count; i += WGW_WARM_TEXTS) {

@@ -1,7 +1,7 @@
 /* Messages that the supervisor reads: of httpd's parent, and of daemon processes. What it takes lies
  * within the message and within its bounds, and a pool encodes to the same bytes.
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Iinclude tests/fuzz/fuzz_control.c \
- *     src/supervisor/message.c src/wire/spec.c src/base/cursor.c src/base/buffer.c \
+ *     src/supervisor/message.c src/supervisor/warm.c src/wire/spec.c src/base/cursor.c src/base/buffer.c \
  *     -o fuzz_control */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,31 @@
 #include "supervisor/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static wgw_warm_t warm; /* of all that has ever been said to be loaded */
+
+static void check_text(const char *text, const char *data, size_t size)
+{
+    if (text < data || text + strlen(text) >= data + size)
+        abort();
+}
+
+static void check_worker(const wgw_worker_message_t *message, const char *data, size_t size)
+{
+    bool is_short = message->kind == WGW_EXEC_READY || message->kind == WGW_EXEC_LEAVING ||
+                    message->kind == WGW_EXEC_WANTS;
+
+    if (is_short && size > 2)
+        abort();
+    if (message->kind != WGW_EXEC_LOADED)
+        return;
+    const char *const texts[] = { message->what, message->name, message->group, message->callable };
+    for (int t = 0; t < WGW_WARM_TEXTS; t++)
+        check_text(texts[t], data, size);
+    wgw_sup_warm_add(&warm, texts);
+    if (warm.texts.len > WGW_EXEC_WARM_MOST || warm.count % WGW_WARM_TEXTS)
+        abort();
+}
 
 static void check_pool(const wgw_pool_spec_t *spec, const char *data, size_t size)
 {
@@ -21,7 +46,7 @@ static void check_pool(const wgw_pool_spec_t *spec, const char *data, size_t siz
     wgw_pool_spec_encode(&b, spec);
     if (b.len != size || memcmp(b.data, data, size) != 0)
         abort();
-    wgw_sup_start_encode(&start, spec, 0, 1);
+    wgw_sup_start_encode(&start, spec, &(wgw_start_t){ .epoch = 1, .warm = &warm });
     if (start.len > WGW_EXEC_START_MOST)
         abort();
     wgw_buffer_deinit(&b);
@@ -51,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (message.memory) {
         abort(); /* a refused message owns nothing */
     }
-    if (wgw_sup_worker_message_decode((const char *)data, size, &worker) && size > 2)
-        abort();
+    if (wgw_sup_worker_message_decode((const char *)data, size, &worker))
+        check_worker(&worker, (const char *)data, size);
     return 0;
 }

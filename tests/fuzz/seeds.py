@@ -102,6 +102,9 @@ def controls():
     yield bytes([4, 1])
     yield bytes([wire.READY])
     yield bytes([wire.LEAVING, 1])
+    yield bytes([wire.WANTS, 3])
+    yield bytes([wire.LOADED]) + b"".join(map(wire.text, ("script", "/srv/site.wsgi", "", "application")))
+    yield bytes([20]) + wire.text("/srv/site.wsgi") + struct.pack("<QQqq", 1, 2, 3, 4)
 
 
 SEEDS = {"frame": frames, "request": requests, "reply": replies, "spec": specs, "control": controls}
