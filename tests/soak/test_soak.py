@@ -17,7 +17,7 @@ SITE = Site('''
               "ThreadLimit 8\nMinSpareThreads 1\nMaxSpareThreads 8\nMaxRequestsPerChild 0\nMaxKeepAliveRequests 0")
 REQUESTS = int(os.environ.get("WGW_SOAK_REQUESTS", "100000"))
 WARM_UP = 20000
-GROWTH_KIB = 1024
+GROWTH_KIB = 3072
 
 
 def load(server, requests):
