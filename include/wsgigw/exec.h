@@ -73,6 +73,9 @@ typedef enum wgw_cause_t {
 /* A START message is at most this long, of which the texts of LOADED are at most WARM_MOST. */
 enum { WGW_EXEC_START_MOST = 256 * 1024, WGW_EXEC_WARM_MOST = 64 * 1024 };
 
+/* A process that joins or replaces others has this long to be ready, where startup-timeout= is none. */
+#define WGW_EXEC_TRIAL_US INT64_C(60000000)
+
 /* A message of a process is at most this long. */
 enum { WGW_EXEC_MESSAGE_MOST = 8 * 1024 };
 

@@ -1,5 +1,6 @@
 #include "server/preload.h"
 
+#include "base/hash.h"
 #include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
@@ -90,18 +91,15 @@ bool wgw_is_embedded_needed(server_rec *main_server)
     return false;
 }
 
-/* FNV-1a, with the NUL. */
+/* With the NUL, which is all of a text that is not there. */
 static uint64_t add_text(uint64_t hash, const char *text)
 {
-    do
-        hash = (hash ^ (unsigned char)(text ? *text : 0)) * UINT64_C(0x100000001b3);
-    while (text && *text++);
-    return hash;
+    return wgw_hash_add(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
 uint64_t wgw_mapping_hash(server_rec *main_server)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = WGW_HASH_BEGIN;
 
     for (server_rec *s = main_server; s; s = s->next) {
         const apr_array_header_t *aliases = wgw_server_config(s)->aliases;

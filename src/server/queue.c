@@ -14,6 +14,8 @@
 
 #include <apr_strings.h>
 
+#include "wsgigw/exec.h"
+
 /* This child's connections to one pool. */
 typedef struct {
     pthread_mutex_t lock;
@@ -328,14 +330,13 @@ static int wait_for_row(wgw_seat_t *seat, uint32_t *epoch_out, wgw_claim_t *why_
 
 void wgw_queue_want_fresh(wgw_seat_t *seat)
 {
-    enum { TRIAL_US = 60 * 1000000 }; /* as the supervisor has it where there is no startup-timeout */
     const wgw_board_t *board = seat->pool->board;
     int64_t startup_us = seat->pool->startup_timeout_us;
     uint32_t newest = atomic_load(&board->newest_version);
     bool is_under_way = newest > seat->row_version && atomic_load(&board->failed_version) != newest;
 
     if (!seat->least_version)
-        seat->fresh_by = wgw_deadline_in_us(startup_us ? startup_us : TRIAL_US);
+        seat->fresh_by = wgw_deadline_in_us(startup_us ? startup_us : WGW_EXEC_TRIAL_US);
     seat->least_version = is_under_way ? newest : newest + 1;
 }
 

@@ -631,12 +631,13 @@ static void set_client_timeout(const relay_t *y, apr_interval_time_t *before, bo
 /* request-timeout counts from when httpd began with the request, by the clock of the day. */
 static void set_end(relay_t *y, wgw_request_t *request)
 {
-    int64_t gone_us = apr_time_now() - y->r->request_time, timeout_us = y->pool->request_timeout_us;
+    int64_t timeout_us = y->pool->request_timeout_us;
 
     y->limit_us = y->pool->socket_timeout_us;
     y->ends_by.at_us = INT64_MAX;
     if (!timeout_us)
         return;
+    int64_t gone_us = apr_time_now() - y->r->request_time;
     request->ends_by = wgw_deadline_in_us(timeout_us - (gone_us > 0 ? gone_us : 0));
     y->ends_by.at_us = request->ends_by.at_us + y->pool->interrupt_timeout_us;
     y->limit_us = least(y->limit_us, timeout_us / 2 + 1);

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/proc.h"
+
 enum { QUIET_SWEEPS = 3 };
 #define ABANDONED_US INT64_C(60000000) /* a request whose client is dead is kept this long: a
                                           thread may still be in it */
@@ -205,11 +207,7 @@ static pid_t parent_of(pid_t pid)
     int parent = 0;
 
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
-    if (fd >= 0)
-        close(fd);
-    text[len > 0 ? len : 0] = '\0';
+    wgw_proc_read(path, text, sizeof text);
     const char *behind_name = strrchr(text, ')');
     return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : 0;
 }

@@ -7,7 +7,6 @@
 #define BACKOFF_FIRST_US SECOND_US
 #define BACKOFF_MOST_US (60 * SECOND_US)
 #define LASTING_US SECOND_US         /* who left in order before that counts as a failure */
-#define TRIAL_US (60 * SECOND_US)    /* for a successor to be ready, where startup-timeout= is none */
 #define SOON_US (2 * SECOND_US)      /* a request waits for the next process */
 #define PACE_US (SECOND_US / 4)      /* between replacements of a process, where it asks for them */
 enum { NOBODY = -1, TRIALS_PART = 4 }; /* of the places, at least one, have a successor at a time */
@@ -453,7 +452,7 @@ static void spawn(wgw_step_t *step, uint32_t r, bool is_trial, int64_t now_us)
     bool has_to_load = is_trial || has_phase(step, WGW_ROW_READY);
 
     if (has_to_load && !timeout_us)
-        timeout_us = TRIAL_US;
+        timeout_us = WGW_EXEC_TRIAL_US;
     *(is_trial ? &place->next : &place->current) = (int)r;
     step->rows[r] = (row_t){ .version = step->versions.newest, .has_to_load = has_to_load };
     set_phase(&step->rows[r], WGW_ROW_STARTING, timeout_us ? after(now_us, timeout_us)

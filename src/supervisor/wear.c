@@ -3,11 +3,12 @@
  * less, has come to the limit. */
 #include "supervisor/wear.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/proc.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -22,13 +23,7 @@ static bool read_file(pid_t pid, const char *name, char *text, size_t size)
     char path[64];
 
     snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t len = read(fd, text, size - 1);
-    close(fd);
-    text[len > 0 ? len : 0] = '\0';
-    return len > 0;
+    return wgw_proc_read(path, text, size);
 }
 
 static uint64_t resident_bytes(pid_t pid)

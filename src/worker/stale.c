@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "worker/io.h"
 #include "wsgigw/exec.h"
 
@@ -13,21 +14,11 @@ enum { SEEN_MOST = 64, TOLERATED = 1 }; /* TOLERATED: the low bit of a hash */
 static _Atomic uint64_t seen[SEEN_MOST]; /* files that were reported; 0 none */
 static atomic_uint seen_count;
 
-/* FNV-1a. */
-static uint64_t add(uint64_t hash, const void *data, size_t len)
-{
-    const unsigned char *bytes = data;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static uint64_t hash_of(const wgw_target_t *target)
 {
-    uint64_t hash = add(UINT64_C(0xcbf29ce484222325), target->script, strlen(target->script));
+    uint64_t hash = wgw_hash_add(WGW_HASH_BEGIN, target->script, strlen(target->script));
 
-    return (add(hash, &target->file, sizeof target->file) | 2) & ~(uint64_t)TOLERATED;
+    return (wgw_hash_add(hash, &target->file, sizeof target->file) | 2) & ~(uint64_t)TOLERATED;
 }
 
 static _Atomic uint64_t *find(uint64_t hash)

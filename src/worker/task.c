@@ -2,13 +2,14 @@
  * looked into (PR_SET_DUMPABLE), from itself too; where it waits is not. */
 #include "worker/task.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/proc.h"
 
 #define CALL(name) { SYS_##name, #name }
 
@@ -32,13 +33,9 @@ static bool read_file(pid_t tid, const char *name, char *text, size_t size)
     char path[64];
 
     snprintf(path, sizeof path, "/proc/self/task/%ld/%s", (long)tid, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd >= 0 ? read(fd, text, size - 1) : -1;
-    if (fd >= 0)
-        close(fd);
-    text[len > 0 ? len : 0] = '\0';
+    bool is_read = wgw_proc_read(path, text, size);
     text[strcspn(text, "\n")] = '\0';
-    return len > 0;
+    return is_read;
 }
 
 static const char *name_of_call(long number)
