@@ -262,7 +262,7 @@ def test_stopped_daemon(make_server):
     made = make_server(SITE)
     ready(made, "/a")
     stopped = kit.pid_of(made, "/a")
-    os.kill(stopped, signal.SIGSTOP)
+    processes.stop(stopped)
     try:
         waiting = [kit.Background(made, "/a/pid") for _ in range(24)]
         time.sleep(1)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import daemonkit as kit  # noqa: E402  (found by the path above)
 import test_versions as versions  # noqa: E402
 
-from harness import Site, eventually  # noqa: E402
+from harness import Site, eventually, processes  # noqa: E402
 
 MODES = ("daemon",)
 DUMP = r"\] (Thread 0x[0-9a-f]{16}|  File |and \d+ threads that are not in Python|application group ')"
@@ -194,7 +194,7 @@ def test_a_stopped_process(serve, key):
     """httpd keeps the time by itself; the process, when it goes on, does not call the application."""
     made = serve("request-timeout=1 deadlock-timeout=0")
     pid = kit.pid_of(made, "/p")
-    os.kill(pid, signal.SIGSTOP)
+    processes.stop(pid)
     try:
         assert made.get(f"/p/wait?key={key}").status == 504
         made.expect_log("WGW0150")
@@ -287,7 +287,7 @@ def test_a_stopped_process_is_replaced(serve):
     """The supervisor sees it from outside."""
     made = serve("deadlock-timeout=1 graceful-timeout=1 shutdown-timeout=1")
     pid = kit.pid_of(made, "/p")
-    os.kill(pid, signal.SIGSTOP)
+    processes.stop(pid)
     made.log.expect(f"WGW0160: process {pid} of pool 'p' has not had its interpreter", timeout_s=60)
     made.allow_log(ENDED)
     assert kit.pid_of(made, "/p") != pid

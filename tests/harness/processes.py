@@ -2,7 +2,10 @@
 import ctypes
 import os
 import pathlib
+import signal
 from typing import NamedTuple
+
+from .waiting import eventually
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -53,6 +56,14 @@ def alive(process: Process) -> bool:
         os.waitpid(process.pid, os.WNOHANG)
         return False
     return True
+
+
+def stop(pid: int) -> None:
+    """Send SIGSTOP and return when each thread has stopped: kill() returns before they have."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = pathlib.Path(f"/proc/{pid}/task")
+    eventually(lambda: {fields(int(thread.name))[0] for thread in threads.iterdir()} == {"T"},
+               f"process {pid} to stop")
 
 
 def descriptor_count(process: Process) -> int:

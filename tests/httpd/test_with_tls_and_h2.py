@@ -72,11 +72,14 @@ def test_body_through_tls(server, size):
 
 # --- HTTP/2 --------------------------------------------------------------------------------
 
+def origin(server, tls):
+    return f"https://localhost:{server.tls_port}" if tls else f"http://localhost:{server.port}"
+
+
 def curl(server, target, *options, tls=True, stdin=None):
-    url = f"https://localhost:{server.tls_port}" if tls else f"http://localhost:{server.port}"
     version = "--http2" if tls else "--http2-prior-knowledge"
     return subprocess.run(["curl", "-sS", "-k", version, "--max-time", "20", *options,
-                           url + target], input=stdin, capture_output=True, check=False)
+                           origin(server, tls) + target], input=stdin, capture_output=True, check=False)
 
 
 both = pytest.mark.parametrize("tls", [True, False], ids=["tls", "h2c"])
@@ -113,18 +116,29 @@ def test_body_without_length_over_h2(server, tls, tmp_path):
 
 
 @both
-@pytest.mark.parametrize("method, body", [("GET", b"ignored"), ("HEAD", b"")])
-def test_body_that_nobody_reads(server, tls, method, body):
-    options = ["--head"] if method == "HEAD" else ["--data-binary", "x" * 20_000]
-    done = curl(server, "/stream/ignore", *options, tls=tls)
-    assert done.returncode == 0 and done.stdout.endswith(body)
+def test_body_that_nobody_reads(server, tls, tmp_path):
+    """RFC 9113 section 8.1: a stream may end before the client has sent all of its body.
+
+    By nghttp, because curl 7.88 reports such an end as an error when it is still sending.
+    """
+    (tmp_path / "body").write_bytes(b"x" * 20_000)
+    done = subprocess.run(["nghttp", "-H:method: GET", "-d", str(tmp_path / "body"),
+                           origin(server, tls) + "/stream/ignore"],
+                          capture_output=True, check=False, timeout=30)
+    assert done.returncode == 0 and done.stdout == b"ignored"
+
+
+@both
+def test_head_over_h2(server, tls):
+    done = curl(server, "/stream/ignore", "--head", tls=tls)
+    assert done.returncode == 0 and done.stdout.startswith(b"HTTP/2 200")
+    assert done.stdout.endswith(b"\r\n\r\n")
 
 
 @both
 def test_blocks_go_out_before_the_next_is_made(server, tls, key):
-    url = f"https://localhost:{server.tls_port}" if tls else f"http://localhost:{server.port}"
     command = ["curl", "-sS", "-k", "-N", "--http2" if tls else "--http2-prior-knowledge",
-               "--max-time", "20", f"{url}/stream/steps?key={key}"]
+               "--max-time", "20", f"{origin(server, tls)}/stream/steps?key={key}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.read(13) == b"first block. "
         server.open_gate(key)
