@@ -10,10 +10,10 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "wsgigw/exchange.h"
+#include "wsgigw/version.h"
 
 /* Compatibility: the mod_wsgi whose documented behaviour applications may rely on. */
 #define WGW_COMPAT_VERSION { 6, 0, 5 }
-#define WGW_VERSION { 0, 1, 0 }
 
 typedef struct wgw_bridge_config_t {
     wgw_log_sink_t sink;         /* for what is said outside a request */

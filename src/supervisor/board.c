@@ -64,9 +64,13 @@ const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_coun
     board->were_left = calloc(entry_count, sizeof *board->were_left);
     if (!board->quiet_counts || !board->use_counts || !board->were_left)
         return "memory is short";
-    for (uint32_t r = 0; r < row_count; r++)
-        wgw_sup_board_hide(board, r);
     return NULL;
+}
+
+void wgw_sup_board_clear(wgw_sup_board_t *board)
+{
+    for (uint32_t r = 0; r < board->row_count; r++)
+        wgw_sup_board_hide(board, r);
 }
 
 void wgw_sup_board_close(wgw_sup_board_t *board)

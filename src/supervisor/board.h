@@ -23,11 +23,14 @@ typedef struct wgw_sup_board_t {
     uint8_t quiet_waits;
 } wgw_sup_board_t;
 
-/* Map the scoreboard, and say in it that no row has a process.
+/* Map the scoreboard.
  * Owns: fd, until wgw_sup_board_close(), also after a failure. Returns: NULL; or what is wrong. */
 const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_count,
                                uint32_t entry_count);
 void wgw_sup_board_close(wgw_sup_board_t *board);
+
+/* Say in it that no row has a process. */
+void wgw_sup_board_clear(wgw_sup_board_t *board);
 
 /* Choose the epoch of the next process of any row: never 0, never the same twice in a row. */
 uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board);

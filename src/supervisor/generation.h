@@ -9,6 +9,7 @@
 
 #include "supervisor/loop.h"
 #include "supervisor/message.h"
+#include "supervisor/state.h"
 
 typedef struct wgw_generations_t wgw_generations_t;
 
@@ -37,6 +38,15 @@ uint32_t wgw_sup_generations_number(const wgw_generations_t *all);
 /* End all pools; limits as of wgw_sup_pool_end(). */
 void wgw_sup_generations_end(wgw_generations_t *all, bool drains, int64_t graceful_limit_us,
                              int64_t shutdown_limit_us);
+
+/* No other generation comes: the newest one, too, ends when its children are gone. */
+void wgw_sup_generations_leave(wgw_generations_t *all);
+
+/* Save all generations, or restore them where there are none; what was begun is not among them. */
+void wgw_sup_generations_move(wgw_generations_t *all, wgw_state_t *state);
+
+/* How many pools there are. */
+uint32_t wgw_sup_generations_pool_count(const wgw_generations_t *all);
 
 /* Tell whether nothing is left to do: there is no pool, and either the parent has committed a
  * generation without any, or all were told to end. */

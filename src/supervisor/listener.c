@@ -120,3 +120,16 @@ void wgw_sup_listener_refuse(const wgw_listener_t *listener)
     for (int i = 0; i < MOST && (sock = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0; i++)
         close(sock);
 }
+
+void wgw_sup_listener_move(wgw_listener_t *listener, wgw_state_t *state)
+{
+    uint64_t device = listener->device, inode = listener->inode;
+
+    wgw_sup_state_fd(state, &listener->fd);
+    wgw_sup_state_u64(state, &device);
+    wgw_sup_state_u64(state, &inode);
+    wgw_sup_state_text(state, listener->address.sun_path, sizeof listener->address.sun_path);
+    listener->device = (dev_t)device;
+    listener->inode = (ino_t)inode;
+    listener->address.sun_family = AF_UNIX;
+}

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "supervisor/state.h"
 #include "wire/spec.h"
 
 typedef struct wgw_listener_t {
@@ -22,6 +23,9 @@ bool wgw_sup_listener_open(wgw_listener_t *listener, const wgw_pool_spec_t *spec
 
 /* Close it, and remove its file if that is still ours. */
 void wgw_sup_listener_close(wgw_listener_t *listener);
+
+/* Save it, or restore it into one that has none. */
+void wgw_sup_listener_move(wgw_listener_t *listener, wgw_state_t *state);
 
 /* Close the connections that nobody has accepted: who has made them goes elsewhere. */
 void wgw_sup_listener_refuse(const wgw_listener_t *listener);

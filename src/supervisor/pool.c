@@ -512,9 +512,8 @@ static void take(wgw_sup_pool_t *pool, wgw_event_t event)
 
 /* --- the pool ------------------------------------------------------------------------- */
 
-wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
-                                    void *memory, int board_fd, int log_fd, char *why,
-                                    size_t why_size)
+static wgw_sup_pool_t *make(const wgw_loop_t *loop, const wgw_pool_spec_t *spec, void *memory,
+                            int board_fd, int log_fd, char *why, size_t why_size)
 {
     wgw_sup_pool_t *pool = calloc(1, sizeof *pool);
 
@@ -554,6 +553,17 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     snprintf(why, why_size, "pool '%s': %s", spec->name, wrong ? wrong : "memory is short");
     wgw_sup_pool_destroy(pool);
     return NULL;
+}
+
+wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
+                                    void *memory, int board_fd, int log_fd, char *why,
+                                    size_t why_size)
+{
+    wgw_sup_pool_t *pool = make(loop, spec, memory, board_fd, log_fd, why, why_size);
+
+    if (pool)
+        wgw_sup_board_clear(&pool->board);
+    return pool;
 }
 
 bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size)
@@ -736,4 +746,100 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
     free(pool->epochs);
     free(pool->memory);
     free(pool);
+}
+
+/* --- over exec() ---------------------------------------------------------------------- */
+
+static void move_process(wgw_sup_pool_t *pool, uint32_t r, wgw_state_t *state)
+{
+    process_t *row = &pool->rows[r];
+    int32_t pid = row->pid;
+
+    wgw_sup_listener_move(&row->listener, state);
+    wgw_sup_state_bool(state, &row->is_shut);
+    wgw_sup_state_i32(state, &pid);
+    wgw_sup_state_u32(state, &row->epoch);
+    wgw_sup_state_u32(state, &row->version);
+    wgw_sup_state_u64(state, &row->wear.request_count);
+    wgw_sup_state_i64(state, &row->wear.active_us);
+    wgw_sup_state_bool(state, &row->has_to_load);
+    wgw_sup_state_bool(state, &row->is_cold);
+    wgw_sup_state_bool(state, &row->was_ready);
+    wgw_sup_state_bool(state, &row->has_left);
+    wgw_sup_state_bool(state, &row->has_asked);
+    wgw_sup_state_bool(state, &row->is_silent);
+    wgw_sup_state_fd(state, &row->exit.fd);
+    wgw_sup_state_fd(state, &row->control.fd);
+    wgw_sup_source_move(&pool->sources, state, &row->source);
+    row->pid = pid;
+}
+
+static bool watch_process(wgw_sup_pool_t *pool, uint32_t r)
+{
+    process_t *row = &pool->rows[r];
+    int listener = row->is_shut ? -1 : row->listener.fd;
+
+    row->hup = (wgw_watch_t){ .fd = listener, .call = on_listener, .ctx = pool, .index = r };
+    row->exit = (wgw_watch_t){ .fd = row->exit.fd, .call = on_exit_of, .ctx = pool, .index = r };
+    row->control = (wgw_watch_t){ .fd = row->control.fd, .call = on_control, .ctx = pool, .index = r };
+    return (row->hup.fd < 0 || wgw_sup_loop_add(pool->loop, &row->hup, EPOLLRDHUP)) &&
+           (row->exit.fd < 0 || wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN)) &&
+           (row->control.fd < 0 || wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN));
+}
+
+/* What is due is due at once again: nothing of it is lost by being looked at. */
+static void move(wgw_sup_pool_t *pool, wgw_state_t *state)
+{
+    wgw_sup_state_u32(state, &pool->board.last_epoch);
+    wgw_sup_step_move(pool->step, state);
+    wgw_sup_state_bytes(state, &pool->warm.texts);
+    wgw_sup_state_u32(state, &pool->warm.count);
+    wgw_sup_state_u32(state, &pool->versions.newest);
+    wgw_sup_state_u32(state, &pool->versions.failed);
+    wgw_sup_state_bytes(state, &pool->stale);
+    wgw_sup_state_i64(state, &pool->reload_us);
+    wgw_sup_state_i64(state, &pool->reloaded_us);
+    wgw_sup_state_i64(state, &pool->wake_us);
+    wgw_sup_state_bool(state, &pool->is_over);
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        move_process(pool, r, state);
+    wgw_sup_sources_move_orphans(&pool->sources, state);
+}
+
+void wgw_sup_pool_save(wgw_sup_pool_t *pool, wgw_state_t *state)
+{
+    wgw_buffer_t spec = { 0 };
+
+    wgw_pool_spec_encode(&spec, &pool->spec);
+    wgw_sup_state_bytes(state, &spec);
+    state->out.is_short = state->out.is_short || spec.is_short;
+    wgw_buffer_deinit(&spec);
+    wgw_sup_state_fd(state, &pool->board.fd);
+    wgw_sup_state_fd(state, &pool->logfile.fd);
+    move(pool, state);
+}
+
+wgw_sup_pool_t *wgw_sup_pool_restore(const wgw_loop_t *loop, wgw_state_t *state)
+{
+    wgw_buffer_t record = { 0 };
+    wgw_pool_spec_t spec;
+    wgw_sup_pool_t *pool = NULL;
+    void *memory;
+    int board_fd = -1, log_fd = -1;
+    char why[256];
+
+    wgw_sup_state_bytes(state, &record);
+    wgw_sup_state_fd(state, &board_fd);
+    wgw_sup_state_fd(state, &log_fd);
+    if (!state->in.is_bad && wgw_pool_spec_decode(record.data, record.len, &spec, &memory))
+        pool = make(loop, &spec, memory, board_fd, log_fd, why, sizeof why);
+    wgw_buffer_deinit(&record);
+    state->in.is_bad = state->in.is_bad || !pool;
+    if (!pool)
+        return NULL;
+    move(pool, state);
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        if (!watch_process(pool, r))
+            state->in.is_bad = true;
+    return pool;
 }

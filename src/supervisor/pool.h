@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "supervisor/loop.h"
+#include "supervisor/state.h"
 #include "wire/spec.h"
 
 typedef struct wgw_sup_pool_t wgw_sup_pool_t;
@@ -18,6 +19,12 @@ typedef struct wgw_sup_pool_t wgw_sup_pool_t;
 wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
                                     void *memory, int board_fd, int log_fd, char *why,
                                     size_t why_size);
+
+/* Save a pool for a successor of this process. */
+void wgw_sup_pool_save(wgw_sup_pool_t *pool, wgw_state_t *state);
+
+/* Make a pool as it was saved; its processes do not notice. Returns: NULL, and the state is bad. */
+wgw_sup_pool_t *wgw_sup_pool_restore(const wgw_loop_t *loop, wgw_state_t *state);
 
 /* Bind the sockets of all rows. Returns: false, with a sentence in `why`. */
 bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size);

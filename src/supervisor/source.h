@@ -6,6 +6,7 @@
 
 #include "supervisor/logpipe.h"
 #include "supervisor/loop.h"
+#include "supervisor/state.h"
 
 typedef struct wgw_source_t wgw_source_t;
 
@@ -32,6 +33,12 @@ void wgw_sup_source_orphan(wgw_sources_t *sources, wgw_source_t *source);
 
 /* Read it no more. Nothing happens to NULL. */
 void wgw_sup_source_drop(wgw_sources_t *sources, wgw_source_t *source);
+
+/* Save or restore the pipe of one process; `holder` as of wgw_sup_source_add(). */
+void wgw_sup_source_move(wgw_sources_t *sources, wgw_state_t *state, wgw_source_t **holder);
+
+/* The same for the pipes of processes that are gone. */
+void wgw_sup_sources_move_orphans(wgw_sources_t *sources, wgw_state_t *state);
 
 /* Do what is due. Returns: when it wants to be called next. */
 int64_t wgw_sup_sources_tick(wgw_sources_t *sources, int64_t now_us);

@@ -223,6 +223,15 @@ void wgw_sup_spawn_init(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void wgw_sup_spawn_move(wgw_state_t *state)
+{
+    uint64_t soft = file_limit.rlim_cur, hard = file_limit.rlim_max;
+
+    wgw_sup_state_u64(state, &soft);
+    wgw_sup_state_u64(state, &hard);
+    file_limit = (struct rlimit){ .rlim_cur = soft, .rlim_max = hard };
+}
+
 static void close_pair(int pair[2])
 {
     for (int i = 0; i < 2; i++)
