@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 #include "server/module.h"
 #include "server/pool_spec.h"
-#include "wire/layout.h"
+#include "wsgigw/layout.h"
 
 enum { LEAST_ENTRIES = 8, KEY_BYTES = 32 };
 enum { RUNNING_VERSION = 1 }; /* another number for every change of one_t */

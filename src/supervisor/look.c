@@ -157,3 +157,16 @@ int64_t wgw_sup_look_tick(wgw_look_t *look, int64_t now_us)
         look_at_queue(look, now_us);
     return look->sweep_us < look->queue_us ? look->sweep_us : look->queue_us;
 }
+
+void wgw_sup_look_move(wgw_look_t *look, uint32_t r, wgw_state_t *state)
+{
+    wgw_look_row_t *row = &look->rows[r];
+    int32_t pid = row->pid;
+
+    wgw_sup_state_i32(state, &pid);
+    wgw_sup_state_u32(state, &row->epoch);
+    wgw_sup_state_u64(state, &row->wear.request_count);
+    wgw_sup_state_i64(state, &row->wear.active_us);
+    wgw_sup_state_bool(state, &row->is_known);
+    row->pid = pid;
+}

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "supervisor/board.h"
 #include "supervisor/elastic.h"
+#include "supervisor/state.h"
 #include "supervisor/step.h"
 #include "supervisor/wear.h"
 #include "wire/spec.h"
@@ -54,6 +55,9 @@ void wgw_sup_look_know(wgw_look_t *look, uint32_t row);
 
 /* Tell whether the scoreboard is going to be put right by the next tick. */
 bool wgw_sup_look_is_due(const wgw_look_t *look, int64_t now_us);
+
+/* Save what is known of the process of a row, or restore it. */
+void wgw_sup_look_move(wgw_look_t *look, uint32_t row, wgw_state_t *state);
 
 /* Look at what is due. Returns: when it wants to be called next. */
 int64_t wgw_sup_look_tick(wgw_look_t *look, int64_t now_us);

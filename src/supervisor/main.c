@@ -20,7 +20,7 @@
 #include "supervisor/spawn.h"
 #include "supervisor/state.h"
 #include "supervisor/successor.h"
-#include "wire/layout.h"
+#include "wsgigw/layout.h"
 #include "wsgigw/version.h"
 
 /* After the parent's death, or SIGTERM: all is over within 8 s. */

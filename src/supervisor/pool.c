@@ -12,50 +12,12 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "supervisor/board.h"
-#include "supervisor/listener.h"
-#include "supervisor/look.h"
 #include "supervisor/message.h"
+#include "supervisor/pool_parts.h"
 #include "supervisor/report.h"
-#include "supervisor/source.h"
 #include "supervisor/spawn.h"
-#include "supervisor/step.h"
 
 #define SECOND_US INT64_C(1000000)
-
-typedef struct {
-    wgw_listener_t listener;
-    wgw_watch_t hup;        /* of the listener */
-    bool is_shut;           /* the listener must be bound anew */
-    pid_t pid;              /* 0 none */
-    uint32_t epoch, version;
-    bool has_to_load, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
-    bool was_ready, has_left, has_asked; /* it has said so, which it may once */
-    uint32_t message_count; /* of this process since message_us */
-    int64_t message_us;
-    wgw_watch_t exit, control;
-    wgw_source_t *source;
-} process_t;
-
-struct wgw_sup_pool_t {
-    const wgw_loop_t *loop;
-    wgw_pool_spec_t spec;
-    void *memory;           /* of spec */
-    wgw_sup_board_t board;
-    wgw_logfile_t logfile;
-    wgw_sources_t sources;
-    wgw_step_t *step;
-    wgw_warm_t warm;
-    wgw_versions_t versions; /* as the scoreboard and the log have them */
-    wgw_buffer_t stale;     /* the last STALE that has led to a reload */
-    int64_t reload_us;      /* when what has changed is to be loaded; 0: nothing has */
-    int64_t reloaded_us;    /* when it last was */
-    process_t *rows;        /* spec.row_count */
-    wgw_look_t look;
-    int64_t wake_us;        /* the step function's */
-    int64_t said_us;        /* when lost log lines were last said */
-    bool is_over;
-};
 
 static void take(wgw_sup_pool_t *pool, wgw_event_t event);
 
@@ -98,7 +60,7 @@ static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
 static void on_listener(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
 
     (void)events;
@@ -119,7 +81,7 @@ static void close_listener(wgw_sup_pool_t *pool, uint32_t r)
 
 static bool open_listener(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
     close_listener(pool, r);
     if (!wgw_sup_listener_open(&row->listener, &pool->spec, r, why, why_size))
@@ -214,7 +176,7 @@ static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
 static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_message_t *message,
                        const char *data, size_t len)
 {
-    const process_t *row = &pool->rows[r];
+    const wgw_process_t *row = &pool->rows[r];
 
     if (message->kind == WGW_EXEC_READY && !row->was_ready)
         on_ready(pool, r);
@@ -232,7 +194,7 @@ static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_messag
 }
 
 /* A process says little. One with many scripts says so when it starts, at once. */
-static bool is_too_much(process_t *row)
+static bool is_too_much(wgw_process_t *row)
 {
     enum { MESSAGES_MOST = 2000 }; /* in a second */
     int64_t now_us = wgw_now_us();
@@ -247,7 +209,7 @@ static bool is_too_much(process_t *row)
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_worker_message_t message;
     char data[WGW_EXEC_MESSAGE_MOST];
     ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
@@ -284,7 +246,7 @@ static void say_wait(wgw_sup_pool_t *pool, uint32_t r)
 static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
     int status = 0;
     pid_t rc = waitpid(row->pid, &status, WNOHANG);
@@ -308,7 +270,7 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
 }
 
 /* A channel that takes no message is a process that reads none: its signals remain. */
-static void send_message(process_t *row, const wgw_buffer_t *b)
+static void send_message(wgw_process_t *row, const wgw_buffer_t *b)
 {
     if (row->control.fd >= 0 && !b->is_short)
         (void)!send(row->control.fd, b->data, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -317,7 +279,7 @@ static void send_message(process_t *row, const wgw_buffer_t *b)
 static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
 {
     static const wgw_warm_t NOTHING = { .count = 0 };
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_buffer_t b = { 0 };
 
     wgw_sup_start_encode(&b, &pool->spec,
@@ -334,7 +296,7 @@ static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
 /* The process is there; from here on its exit is seen. Returns: what failed, or NULL. */
 static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *spawned)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
     row->was_ready = row->has_left = row->has_asked = false;
@@ -357,7 +319,7 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
 /* A process that could be made but not watched: it has not run the application yet. */
 static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
     kill(row->pid, SIGKILL);
     waitpid(row->pid, NULL, 0);
@@ -369,7 +331,7 @@ static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 
 static const char *try_spawn(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_spawned_t spawned;
 
     if ((row->is_shut || row->listener.fd < 0) && !open_listener(pool, r, why, why_size))
@@ -434,7 +396,7 @@ static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
                 "(shutdown-timeout=): it is killed", pid, spec->name);
 }
 
-static void tell(process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
+static void tell(wgw_process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
 {
     wgw_buffer_t b = { 0 };
 
@@ -445,7 +407,7 @@ static void tell(process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
 
 static void end_process(wgw_sup_pool_t *pool, const wgw_action_t *action)
 {
-    process_t *row = &pool->rows[action->row];
+    wgw_process_t *row = &pool->rows[action->row];
 
     wgw_sup_board_hide(&pool->board, action->row);
     say_reason(pool, action);
@@ -512,8 +474,8 @@ static void on_found(void *ctx, wgw_event_t found)
 
 /* --- the pool ------------------------------------------------------------------------- */
 
-static wgw_sup_pool_t *make(const wgw_loop_t *loop, const wgw_pool_spec_t *spec, void *memory,
-                            int board_fd, int log_fd, char *why, size_t why_size)
+wgw_sup_pool_t *wgw_sup_pool_make(const wgw_loop_t *loop, const wgw_pool_spec_t *spec, void *memory,
+                                  int board_fd, int log_fd, char *why, size_t why_size)
 {
     wgw_sup_pool_t *pool = calloc(1, sizeof *pool);
 
@@ -559,11 +521,24 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
                                     void *memory, int board_fd, int log_fd, char *why,
                                     size_t why_size)
 {
-    wgw_sup_pool_t *pool = make(loop, spec, memory, board_fd, log_fd, why, why_size);
+    wgw_sup_pool_t *pool = wgw_sup_pool_make(loop, spec, memory, board_fd, log_fd, why, why_size);
 
     if (pool)
         wgw_sup_board_clear(&pool->board);
     return pool;
+}
+
+bool wgw_sup_pool_watch(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_process_t *row = &pool->rows[r];
+    int listener = row->is_shut ? -1 : row->listener.fd;
+
+    row->hup = (wgw_watch_t){ .fd = listener, .call = on_listener, .ctx = pool, .index = r };
+    row->exit = (wgw_watch_t){ .fd = row->exit.fd, .call = on_exit_of, .ctx = pool, .index = r };
+    row->control = (wgw_watch_t){ .fd = row->control.fd, .call = on_control, .ctx = pool, .index = r };
+    return (row->hup.fd < 0 || wgw_sup_loop_add(pool->loop, &row->hup, EPOLLRDHUP)) &&
+           (row->exit.fd < 0 || wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN)) &&
+           (row->control.fd < 0 || wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN));
 }
 
 bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size)
@@ -654,100 +629,4 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
     free(pool->rows);
     free(pool->memory);
     free(pool);
-}
-
-/* --- over exec() ---------------------------------------------------------------------- */
-
-static void move_process(wgw_sup_pool_t *pool, uint32_t r, wgw_state_t *state)
-{
-    process_t *row = &pool->rows[r];
-    int32_t pid = row->pid;
-
-    wgw_sup_listener_move(&row->listener, state);
-    wgw_sup_state_bool(state, &row->is_shut);
-    wgw_sup_state_i32(state, &pid);
-    wgw_sup_state_u32(state, &row->epoch);
-    wgw_sup_state_u32(state, &row->version);
-    wgw_sup_state_u64(state, &row->wear.request_count);
-    wgw_sup_state_i64(state, &row->wear.active_us);
-    wgw_sup_state_bool(state, &row->has_to_load);
-    wgw_sup_state_bool(state, &row->is_cold);
-    wgw_sup_state_bool(state, &row->was_ready);
-    wgw_sup_state_bool(state, &row->has_left);
-    wgw_sup_state_bool(state, &row->has_asked);
-    wgw_sup_state_bool(state, &row->is_silent);
-    wgw_sup_state_fd(state, &row->exit.fd);
-    wgw_sup_state_fd(state, &row->control.fd);
-    wgw_sup_source_move(&pool->sources, state, &row->source);
-    row->pid = pid;
-}
-
-static bool watch_process(wgw_sup_pool_t *pool, uint32_t r)
-{
-    process_t *row = &pool->rows[r];
-    int listener = row->is_shut ? -1 : row->listener.fd;
-
-    row->hup = (wgw_watch_t){ .fd = listener, .call = on_listener, .ctx = pool, .index = r };
-    row->exit = (wgw_watch_t){ .fd = row->exit.fd, .call = on_exit_of, .ctx = pool, .index = r };
-    row->control = (wgw_watch_t){ .fd = row->control.fd, .call = on_control, .ctx = pool, .index = r };
-    return (row->hup.fd < 0 || wgw_sup_loop_add(pool->loop, &row->hup, EPOLLRDHUP)) &&
-           (row->exit.fd < 0 || wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN)) &&
-           (row->control.fd < 0 || wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN));
-}
-
-/* What is due is due at once again: nothing of it is lost by being looked at. */
-static void move(wgw_sup_pool_t *pool, wgw_state_t *state)
-{
-    wgw_sup_state_u32(state, &pool->board.last_epoch);
-    wgw_sup_step_move(pool->step, state);
-    wgw_sup_state_bytes(state, &pool->warm.texts);
-    wgw_sup_state_u32(state, &pool->warm.count);
-    wgw_sup_state_u32(state, &pool->versions.newest);
-    wgw_sup_state_u32(state, &pool->versions.failed);
-    wgw_sup_state_bytes(state, &pool->stale);
-    wgw_sup_state_i64(state, &pool->reload_us);
-    wgw_sup_state_i64(state, &pool->reloaded_us);
-    wgw_sup_state_i64(state, &pool->wake_us);
-    wgw_sup_state_bool(state, &pool->is_over);
-    for (uint32_t r = 0; r < pool->spec.row_count; r++)
-        move_process(pool, r, state);
-    wgw_sup_sources_move_orphans(&pool->sources, state);
-}
-
-void wgw_sup_pool_save(wgw_sup_pool_t *pool, wgw_state_t *state)
-{
-    wgw_buffer_t spec = { 0 };
-
-    wgw_pool_spec_encode(&spec, &pool->spec);
-    wgw_sup_state_bytes(state, &spec);
-    state->out.is_short = state->out.is_short || spec.is_short;
-    wgw_buffer_deinit(&spec);
-    wgw_sup_state_fd(state, &pool->board.fd);
-    wgw_sup_state_fd(state, &pool->logfile.fd);
-    move(pool, state);
-}
-
-wgw_sup_pool_t *wgw_sup_pool_restore(const wgw_loop_t *loop, wgw_state_t *state)
-{
-    wgw_buffer_t record = { 0 };
-    wgw_pool_spec_t spec;
-    wgw_sup_pool_t *pool = NULL;
-    void *memory;
-    int board_fd = -1, log_fd = -1;
-    char why[256];
-
-    wgw_sup_state_bytes(state, &record);
-    wgw_sup_state_fd(state, &board_fd);
-    wgw_sup_state_fd(state, &log_fd);
-    if (!state->in.is_bad && wgw_pool_spec_decode(record.data, record.len, &spec, &memory))
-        pool = make(loop, &spec, memory, board_fd, log_fd, why, sizeof why);
-    wgw_buffer_deinit(&record);
-    state->in.is_bad = state->in.is_bad || !pool;
-    if (!pool)
-        return NULL;
-    move(pool, state);
-    for (uint32_t r = 0; r < pool->spec.row_count; r++)
-        if (!watch_process(pool, r))
-            state->in.is_bad = true;
-    return pool;
 }

@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", SOURCE))
 PROGRAM = BUILD / "wsgigw-supervisor"
 
-GENERATION, POOL, COMMIT, STOP, READY, FAILED, DRAINED = 1, 2, 3, 4, 16, 17, 18
+GENERATION, POOL, COMMIT, STOP, HELLO, READY, FAILED, DRAINED, HERE = 1, 2, 3, 4, 5, 16, 17, 18, 19
 NONE = 0xFFFFFFFF
 PATIENCE_S = 10.0
 HEAD, ROW, ENTRY = struct.Struct("<IIIIiI40x"), struct.Struct("<IiIiIiQ24x"), \
