@@ -12,6 +12,7 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "supervisor/child.h"
 #include "supervisor/message.h"
 #include "supervisor/pool_parts.h"
 #include "supervisor/report.h"
@@ -321,8 +322,7 @@ static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 {
     wgw_process_t *row = &pool->rows[r];
 
-    kill(row->pid, SIGKILL);
-    waitpid(row->pid, NULL, 0);
+    wgw_sup_child_wait(row->pid, 0);
     wgw_sup_source_drop(&pool->sources, row->source);
     wgw_sup_loop_close(pool->loop, &row->exit);
     wgw_sup_loop_close(pool->loop, &row->control);

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "supervisor/child.h"
 #include "supervisor/privilege.h"
 #include "wsgigw/exec.h"
 
@@ -295,8 +295,7 @@ const char *wgw_sup_spawn(const wgw_pool_spec_t *spec, const wgw_spawn_files_t *
     int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pid_fd < 0) {
         int why = errno;
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        wgw_sup_child_wait(pid, 0);
         errno = why;
         return give_up(&c, "pidfd_open()");
     }

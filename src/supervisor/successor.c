@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/deadline.h"
+#include "supervisor/child.h"
 #include "wsgigw/version.h"
 
 #define CHECK_US INT64_C(5000000)
-enum { NAP_MS = 2 };
 
 bool wgw_sup_successor_is_other(const char *version, const char *program)
 {
@@ -44,20 +41,6 @@ static void run(const char *program, const char *mode, const wgw_state_t *state,
     errno = why;
 }
 
-/* Returns: as of waitpid(); it is killed at the deadline. */
-static int wait_for(pid_t pid)
-{
-    wgw_deadline_t deadline = wgw_deadline_in_us(CHECK_US);
-    int status = -1;
-
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (wgw_deadline_left_us(deadline) == 0)
-            kill(pid, SIGKILL);
-        poll(NULL, 0, NAP_MS);
-    }
-    return status;
-}
-
 wgw_successor_t wgw_sup_successor_check(const char *program, const wgw_state_t *state, int fd)
 {
     pid_t pid = fork();
@@ -66,7 +49,7 @@ wgw_successor_t wgw_sup_successor_check(const char *program, const wgw_state_t *
         run(program, WGW_SUP_CHECK, state, fd);
         _exit(WGW_SUCCESSOR_BROKEN);
     }
-    int status = pid > 0 ? wait_for(pid) : -1;
+    int status = pid > 0 ? wgw_sup_child_wait(pid, CHECK_US) : -1;
     if (status == 0)
         return WGW_SUCCESSOR_FITS;
     return WIFEXITED(status) && WEXITSTATUS(status) == WGW_SUCCESSOR_DIFFERS ? WGW_SUCCESSOR_DIFFERS
