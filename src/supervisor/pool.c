@@ -13,19 +13,15 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "supervisor/board.h"
-#include "supervisor/elastic.h"
 #include "supervisor/listener.h"
+#include "supervisor/look.h"
 #include "supervisor/message.h"
 #include "supervisor/report.h"
 #include "supervisor/source.h"
 #include "supervisor/spawn.h"
 #include "supervisor/step.h"
-#include "supervisor/wear.h"
 
 #define SECOND_US INT64_C(1000000)
-#define DEADLOCK_MARGIN_US (5 * SECOND_US) /* for the process to find out by itself */
-#define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
-#define LOOK_US (SECOND_US / 4)        /* between looks at the queue of an elastic pool */
 
 typedef struct {
     wgw_listener_t listener;
@@ -33,11 +29,8 @@ typedef struct {
     bool is_shut;           /* the listener must be bound anew */
     pid_t pid;              /* 0 none */
     uint32_t epoch, version;
-    wgw_wear_t wear;
     bool has_to_load, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
     bool was_ready, has_left, has_asked; /* it has said so, which it may once */
-    bool is_silent;         /* it was found not to have its interpreter */
-    int64_t silent_us;      /* its last note of having had its interpreter, too old; 0 it is not */
     uint32_t message_count; /* of this process since message_us */
     int64_t message_us;
     wgw_watch_t exit, control;
@@ -58,11 +51,8 @@ struct wgw_sup_pool_t {
     int64_t reload_us;      /* when what has changed is to be loaded; 0: nothing has */
     int64_t reloaded_us;    /* when it last was */
     process_t *rows;        /* spec.row_count */
-    uint32_t *epochs;       /* of each row: room for one sweep */
+    wgw_look_t look;
     int64_t wake_us;        /* the step function's */
-    int64_t sweep_us;       /* when to look at the scoreboard next */
-    int64_t look_us;        /* when to look at the queue next, of an elastic pool */
-    wgw_elastic_t elastic;
     int64_t said_us;        /* when lost log lines were last said */
     bool is_over;
 };
@@ -173,6 +163,7 @@ static void want(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 {
     pool->rows[r].has_asked = true;
+    wgw_sup_look_know(&pool->look, r);
     want(pool, r, cause);
 }
 
@@ -346,12 +337,11 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = row->has_left = row->has_asked = row->is_silent = false;
+    row->was_ready = row->has_left = row->has_asked = false;
     row->message_count = 0;
-    row->wear = (wgw_wear_t){ 0 };
-    row->silent_us = 0;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid, row->version);
+    wgw_sup_look_begin(&pool->look, r, spawned->pid, row->epoch);
     wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
     row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
     row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
@@ -510,6 +500,16 @@ static void take(wgw_sup_pool_t *pool, wgw_event_t event)
     free(copy);
 }
 
+static void on_found(void *ctx, wgw_event_t found)
+{
+    wgw_sup_pool_t *pool = ctx;
+
+    if (found.kind == WGW_EVENT_REPLACE)
+        want(pool, found.row, found.cause);
+    else
+        take(pool, found);
+}
+
 /* --- the pool ------------------------------------------------------------------------- */
 
 wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
@@ -529,11 +529,9 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     pool->spec = *spec;
     pool->memory = memory;
     pool->wake_us = WGW_STEP_NEVER;
-    pool->look_us = spec->process_least ? 0 : WGW_STEP_NEVER;
     wgw_sup_logfile_init(&pool->logfile, log_fd);
     wgw_sup_sources_init(&pool->sources, loop, &pool->logfile, (wgw_level_t)spec->log_level);
     pool->rows = calloc(spec->row_count, sizeof *pool->rows);
-    pool->epochs = calloc(spec->row_count, sizeof *pool->epochs);
     pool->step = wgw_sup_step_create(&(wgw_step_config_t){
         .process_count = spec->process_count, .row_count = spec->row_count,
         .process_least = spec->process_least,
@@ -549,7 +547,9 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
         for (uint32_t r = 0; r < spec->row_count; r++)
             pool->rows[r].listener.fd = pool->rows[r].hup.fd = pool->rows[r].exit.fd =
                 pool->rows[r].control.fd = -1;
-    if (!wrong && pool->rows && pool->epochs && pool->step)
+    bool can_look = wgw_sup_look_init(&pool->look, &pool->spec, &pool->board, pool->step,
+                                      sink_of(pool), on_found);
+    if (!wrong && pool->rows && can_look && pool->step)
         return pool;
     snprintf(why, why_size, "pool '%s': %s", spec->name, wrong ? wrong : "memory is short");
     wgw_sup_pool_destroy(pool);
@@ -596,99 +596,12 @@ bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)
     return pool->is_over;
 }
 
-/* A process that says nothing of having had its interpreter, as all of it may be stopped. It is so
- * at two looks, as this process, too, may have been stopped meanwhile.
- * Returns: true when it is to be looked at again soon. */
-static bool look_at_interpreter(wgw_sup_pool_t *pool, uint32_t r, int64_t now_us)
+/* Who had claimed a thread of a process that is gone, and comes late. */
+static void refuse_late(wgw_sup_pool_t *pool)
 {
-    int64_t met_us = wgw_sup_board_met_us(&pool->board, r, now_us);
-    int64_t limit_us = (int64_t)pool->spec.deadlock_timeout_us + DEADLOCK_MARGIN_US;
-    process_t *row = &pool->rows[r];
-    wgw_log_sink_t sink = sink_of(pool);
-
-    if (!pool->spec.deadlock_timeout_us || row->has_asked || row->is_silent)
-        return false;
-    if (!met_us || now_us - met_us <= limit_us || row->silent_us != met_us) {
-        row->silent_us = met_us && now_us - met_us > limit_us ? met_us : 0;
-        return row->silent_us != 0;
-    }
-    wgw_log(&sink, WGW_LOG_ERR,
-            WGWNO(0160) "process %ld of pool '%s' has not had its interpreter for %lld s, and does not "
-            "say so itself (deadlock-timeout): it is replaced", (long)row->pid, pool->spec.name,
-            (long long)((now_us - met_us) / SECOND_US));
-    row->is_silent = true;
-    want(pool, r, WGW_CAUSE_DEADLOCK);
-    return true;
-}
-
-static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    bool is_suspicious = false;
-
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        wgw_row_phase_t phase = wgw_sup_step_phase(pool->step, r);
-        pool->epochs[r] = phase == WGW_ROW_READY ? pool->rows[r].epoch : 0;
-        if (phase != WGW_ROW_READY && phase != WGW_ROW_STARTING)
-            wgw_sup_board_hide(&pool->board, r);
-        if (phase == WGW_ROW_EMPTY) /* who had claimed a thread of it, and comes late */
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        if (wgw_sup_step_phase(pool->step, r) == WGW_ROW_EMPTY)
             wgw_sup_listener_refuse(&pool->rows[r].listener);
-        if (phase == WGW_ROW_READY)
-            is_suspicious = look_at_interpreter(pool, r, now_us) || is_suspicious;
-    }
-    bool is_used = wgw_sup_board_sweep(&pool->board, pool->epochs, now_us);
-    bool is_watched = wgw_sup_wear_is_watched(&pool->spec);
-    pool->sweep_us = now_us + (is_used || is_suspicious || is_watched ? SECOND_US : CALM_SWEEP_US);
-}
-
-/* --- what is measured ----------------------------------------------------------------- */
-
-static void look_at_wear(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        process_t *row = &pool->rows[r];
-        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
-        wgw_cause_t cause;
-        if (wgw_sup_step_phase(pool->step, r) == WGW_ROW_READY &&
-            wgw_sup_wear_look(&row->wear, &pool->spec, row->pid, use.request_count,
-                              use.busy_count > 0, now_us, &cause))
-            take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
-    }
-}
-
-/* *calm_out: the row of the process with the fewest requests. */
-static wgw_load_t measure_load(wgw_sup_pool_t *pool, int64_t now_us, uint32_t *calm_out)
-{
-    wgw_load_t load = { .now_us = now_us, .process_count = wgw_sup_step_open_count(pool->step),
-                        .is_starting = wgw_sup_step_is_starting(pool->step) };
-    uint32_t least = UINT32_MAX;
-
-    load.oldest_wait_us = wgw_sup_board_oldest_wait(&pool->board, now_us, &load.waited_us);
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
-        if (wgw_sup_step_phase(pool->step, r) != WGW_ROW_READY)
-            continue;
-        load.busy_count += use.busy_count;
-        load.thread_count = use.thread_count;
-        if (use.busy_count <= least) {
-            least = use.busy_count;
-            *calm_out = r;
-        }
-    }
-    return load;
-}
-
-static void look_at_queue(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    uint32_t calm = UINT32_MAX;
-    wgw_load_t load = measure_load(pool, now_us, &calm);
-    wgw_elastic_move_t move = wgw_sup_elastic_decide(&pool->elastic, &load,
-                                                     (int64_t)pool->spec.idle_timeout_us);
-
-    pool->look_us = now_us + LOOK_US;
-    if (move == WGW_ELASTIC_GROW)
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_GROW });
-    else if (move == WGW_ELASTIC_SHRINK && calm != UINT32_MAX)
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_SHRINK, .row = calm });
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -702,17 +615,12 @@ int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
     if (pool->reload_us && pool->reload_us <= now_us)
         reload(pool, WGW_CAUSE_SCRIPT);
-    if (pool->sweep_us <= now_us) {
-        sweep(pool, now_us);
-        if (wgw_sup_wear_is_watched(&pool->spec))
-            look_at_wear(pool, now_us);
-    }
-    if (pool->look_us <= now_us)
-        look_at_queue(pool, now_us);
+    if (wgw_sup_look_is_due(&pool->look, now_us))
+        refuse_late(pool);
+    int64_t look_us = wgw_sup_look_tick(&pool->look, now_us);
     int64_t resume_us = wgw_sup_sources_tick(&pool->sources, now_us);
     say_lost(pool, now_us);
-    int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, pool->sweep_us));
-    wake_us = earlier(wake_us, pool->look_us);
+    int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, look_us));
     if (pool->reload_us)
         wake_us = earlier(wake_us, pool->reload_us);
     if (pool->sources.rate.dropped_count || pool->logfile.lost_count)
@@ -729,11 +637,11 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
         close_listener(pool, r);
     wgw_sup_board_close(&pool->board);
     wgw_sup_logfile_deinit(&pool->logfile);
+    wgw_sup_look_deinit(&pool->look);
     wgw_sup_step_destroy(pool->step);
     wgw_sup_warm_deinit(&pool->warm);
     wgw_buffer_deinit(&pool->stale);
     free(pool->rows);
-    free(pool->epochs);
     free(pool->memory);
     free(pool);
 }
