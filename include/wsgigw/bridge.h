@@ -28,6 +28,9 @@ typedef struct wgw_bridge_config_t {
     /* Called when a script or module has been loaded in an interpreter for the first time, and has
      * the callable that was asked for; NULL: nobody wants to know. Context: attached; must not block. */
     void (*on_loaded)(const wgw_target_t *target);
+    /* Called when one could not be loaded, or has not the callable; NULL: nobody wants to know. Context:
+     * as above. */
+    void (*on_unloaded)(void);
     const char *extension;       /* the file that `_wsgigw` is imported from; NULL: it was
                                     registered (embedded mode) */
 } wgw_bridge_config_t;

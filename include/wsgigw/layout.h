@@ -22,7 +22,7 @@ static inline uint64_t wgw_layout(void)
                                   WGW_WORKER_FIELDS(WGW_LAYOUT_FIELD);
     static const uint64_t NUMBERS[] = {
         WGW_SPEC_VERSION, WGW_WIRE_VERSION, WGW_CONTROL_VERSION, WGW_EXEC_VERSION,
-        WGW_BOARD_MAGIC, sizeof(wgw_board_t), sizeof(wgw_row_t), sizeof(wgw_entry_t),
+        WGW_BOARD_VERSION, sizeof(wgw_board_t), sizeof(wgw_row_t), sizeof(wgw_entry_t),
     };
 
     return wgw_hash_add(wgw_hash_add(WGW_HASH_BEGIN, RECORDS, sizeof RECORDS), NUMBERS, sizeof NUMBERS);

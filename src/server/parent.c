@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +97,12 @@ static wgw_parent_link_status_t send_buffer(const generation_t *g, wgw_buffer_t 
     return status;
 }
 
+/* Without httpd's pid, so that people find it; over restarts it is the same. */
+static const char *control_path(const generation_t *g)
+{
+    return apr_psprintf(g->pconf, "%s.control.sock", g->prefix);
+}
+
 static wgw_parent_link_status_t send_generation(const generation_t *g, wgw_deadline_t deadline)
 {
     wgw_buffer_t b = { 0 };
@@ -103,7 +111,7 @@ static wgw_parent_link_status_t send_generation(const generation_t *g, wgw_deadl
     wgw_put_u8(&b, WGW_CONTROL_VERSION);
     wgw_put_u32(&b, g->number);
     wgw_put_u64(&b, (uint64_t)g->keep_us);
-    wgw_put_text(&b, "");
+    wgw_put_text(&b, control_path(g));
     return send_buffer(g, &b, &g->pipe[0], 1, deadline);
 }
 
@@ -396,6 +404,20 @@ static void remove_sockets(const generation_t *g)
     globfree(&found);
 }
 
+/* The one of another httpd, which has our prefix, is not ours to remove: that one answers. */
+static void remove_control(const generation_t *g)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    apr_cpystrn(address.sun_path, control_path(g), sizeof address.sun_path);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+        errno == ECONNREFUSED)
+        unlink(address.sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
 static void close_pipe(generation_t *g)
 {
     for (int i = 0; i < 2; i++) {
@@ -415,6 +437,7 @@ static apr_status_t leave(void *ctx)
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING) {
         stop_supervisor(g);
         remove_sockets(g);
+        remove_control(g);
     }
     close_pipe(g);
     return APR_SUCCESS;

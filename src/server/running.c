@@ -52,7 +52,6 @@ static apr_status_t drop_board(void *ctx)
 
 void wgw_running_mark_board(const wgw_pool_t *pool)
 {
-    pool->board->magic = WGW_BOARD_MAGIC;
     pool->board->row_count = pool->row_count;
     pool->board->entry_count = pool->entry_count;
     atomic_store(&pool->board->is_down, 0);

@@ -154,23 +154,49 @@ static void copy_text(char *out, const char *text, size_t size)
     out[size - 1] = '\0';
 }
 
-bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
-                              uint32_t *at, int64_t now_us, wgw_begun_t *begun_out)
+static int64_t time_since(int64_t since_us, int64_t now_us)
+{
+    return since_us > 0 && since_us < now_us ? now_us - since_us : 0;
+}
+
+/* Returns: false when it is free, or nothing that it could be. */
+static bool see(const wgw_sup_board_t *board, wgw_entry_t *entry, int64_t now_us,
+                wgw_request_seen_t *out)
+{
+    uint32_t state = atomic_load(&entry->state);
+
+    *out = (wgw_request_seen_t){ .state = (wgw_entry_state_t)state,
+                                 .row = atomic_load(&entry->row),
+                                 .epoch = atomic_load(&entry->epoch),
+                                 .has_head = atomic_load(&entry->has_head) == 1 };
+    if (state == WGW_ENTRY_FREE || state > WGW_ENTRY_DONE ||
+        (state != WGW_ENTRY_WAITING && out->row >= board->row_count))
+        return false;
+    out->age_us = time_since(atomic_load(&entry->entered_us), now_us);
+    out->state_us = time_since(atomic_load(&entry->since_us), now_us);
+    copy_text(out->client, entry->client, sizeof out->client);
+    copy_text(out->log_id, entry->log_id, sizeof out->log_id);
+    copy_text(out->line, entry->line, sizeof out->line);
+    return true;
+}
+
+bool wgw_sup_board_next_request(const wgw_sup_board_t *board, uint32_t *at, int64_t now_us,
+                                wgw_request_seen_t *seen_out)
 {
     wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
 
-    for (; *at < board->entry_count; ++*at) {
-        wgw_entry_t *entry = &entries[*at];
-        if (atomic_load(&entry->state) != WGW_ENTRY_BEGUN || atomic_load(&entry->row) != row ||
-            atomic_load(&entry->epoch) != epoch)
-            continue;
-        int64_t since_us = atomic_load(&entry->since_us);
-        begun_out->for_us = since_us > 0 && since_us < now_us ? now_us - since_us : 0;
-        copy_text(begun_out->line, entry->line, sizeof begun_out->line);
-        copy_text(begun_out->log_id, entry->log_id, sizeof begun_out->log_id);
-        ++*at;
-        return true;
-    }
+    while (*at < board->entry_count)
+        if (see(board, &entries[(*at)++], now_us, seen_out))
+            return true;
+    return false;
+}
+
+bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
+                              uint32_t *at, int64_t now_us, wgw_request_seen_t *seen_out)
+{
+    while (wgw_sup_board_next_request(board, at, now_us, seen_out))
+        if (seen_out->state == WGW_ENTRY_BEGUN && seen_out->row == row && seen_out->epoch == epoch)
+            return true;
     return false;
 }
 

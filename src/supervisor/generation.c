@@ -355,6 +355,65 @@ int64_t wgw_sup_generations_tick(wgw_generations_t *all, int64_t now_us)
     return wake_us;
 }
 
+/* --- what people ask for -------------------------------------------------------------- */
+
+void wgw_sup_generations_show(const wgw_generations_t *all, wgw_json_t *json, int64_t now_us)
+{
+    for (const generation_t *g = all->list; g; g = g->next)
+        for (const node_t *node = g->pools; node; node = node->next)
+            wgw_sup_pool_show(node->pool, json, g->number, g->is_old || g->is_ending, now_us);
+}
+
+static bool begin_reload(wgw_sup_pool_t *pool, wgw_reload_t *reload)
+{
+    *reload = (wgw_reload_t){ .name = strdup(wgw_sup_pool_name(pool)),
+                              .path = strdup(wgw_sup_pool_path(pool)), .since_us = wgw_now_us() };
+    if (!reload->name || !reload->path)
+        return false;
+    reload->version = wgw_sup_pool_reload(pool);
+    return true;
+}
+
+size_t wgw_sup_generations_reload(wgw_generations_t *all, const char *name,
+                                  wgw_reload_t **list_out)
+{
+    const generation_t *g = all->list && !all->list->is_ending ? all->list : NULL;
+    size_t count = 0, most = 0;
+
+    for (const node_t *node = g ? g->pools : NULL; node; node = node->next)
+        most++;
+    *list_out = calloc(most + 1, sizeof **list_out);
+    for (const node_t *node = g && *list_out ? g->pools : NULL; node; node = node->next) {
+        if (*name && strcmp(wgw_sup_pool_name(node->pool), name) != 0)
+            continue;
+        if (!begin_reload(node->pool, &(*list_out)[count++]))
+            break;
+    }
+    return count;
+}
+
+void wgw_sup_generations_look_at_reload(wgw_generations_t *all, wgw_reload_t *reload)
+{
+    node_t **running = reload->path ? find_running(all, reload->path) : NULL;
+    const char *why = "";
+
+    reload->is_gone = !running;
+    if (!running)
+        return;
+    reload->state = wgw_sup_pool_look_at_reload((*running)->pool, reload->version,
+                                                reload->since_us, &why);
+    snprintf(reload->why, sizeof reload->why, "%s", why);
+}
+
+void wgw_sup_reloads_free(wgw_reload_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(list[i].name);
+        free(list[i].path);
+    }
+    free(list);
+}
+
 void wgw_sup_generations_destroy(wgw_generations_t *all)
 {
     wgw_sup_generations_forget(all);

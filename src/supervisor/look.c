@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/deadline.h"
+
 #define SECOND_US INT64_C(1000000)
 #define DEADLOCK_MARGIN_US (5 * SECOND_US) /* for the process to find out by itself */
 #define CALM_SWEEP_US (5 * SECOND_US)      /* between looks at a scoreboard that nobody uses */
@@ -27,9 +29,11 @@ void wgw_sup_look_deinit(wgw_look_t *look)
     look->epochs = NULL;
 }
 
-void wgw_sup_look_begin(wgw_look_t *look, uint32_t r, pid_t pid, uint32_t epoch)
+void wgw_sup_look_begin(wgw_look_t *look, uint32_t r, pid_t pid, uint32_t epoch,
+                        uint32_t version)
 {
-    look->rows[r] = (wgw_look_row_t){ .pid = pid, .epoch = epoch };
+    look->rows[r] = (wgw_look_row_t){ .pid = pid, .epoch = epoch, .version = version,
+                                      .begun_us = wgw_now_us() };
 }
 
 void wgw_sup_look_know(wgw_look_t *look, uint32_t r)
@@ -141,6 +145,33 @@ static void look_at_queue(wgw_look_t *look, int64_t now_us)
         find(look, (wgw_event_t){ .kind = WGW_EVENT_SHRINK, .row = calm });
 }
 
+/* --- what people ask ------------------------------------------------------------------ */
+
+/* Of a service nobody is told when it is through with its imports: that it was started is enough. */
+wgw_reload_state_t wgw_sup_look_at_reload(const wgw_look_t *look, uint32_t version, bool has_failed)
+{
+    uint32_t new_count = 0, old_count = 0, starting_count = 0;
+
+    if (wgw_sup_step_versions(look->step).failed)
+        return WGW_RELOAD_FAILED;
+    for (uint32_t r = 0; r < look->spec->row_count; r++) {
+        wgw_row_phase_t phase = wgw_sup_step_phase(look->step, r);
+        bool is_new = look->rows[r].version >= version;
+        if (phase == WGW_ROW_STARTING)
+            starting_count++;
+        if (phase != WGW_ROW_READY && (phase != WGW_ROW_STARTING || !look->spec->is_service))
+            continue;
+        new_count += is_new;
+        old_count += !is_new;
+    }
+    if (!old_count && new_count >= wgw_sup_step_open_count(look->step))
+        return WGW_RELOAD_DONE;
+    return has_failed && !old_count && !new_count && !starting_count ? WGW_RELOAD_FAILED
+                                                                     : WGW_RELOAD_UNDER_WAY;
+}
+
+/* --- the rhythm ----------------------------------------------------------------------- */
+
 bool wgw_sup_look_is_due(const wgw_look_t *look, int64_t now_us)
 {
     return look->sweep_us <= now_us;
@@ -165,6 +196,8 @@ void wgw_sup_look_move(wgw_look_t *look, uint32_t r, wgw_state_t *state)
 
     wgw_sup_state_i32(state, &pid);
     wgw_sup_state_u32(state, &row->epoch);
+    wgw_sup_state_u32(state, &row->version);
+    wgw_sup_state_i64(state, &row->begun_us);
     wgw_sup_state_u64(state, &row->wear.request_count);
     wgw_sup_state_i64(state, &row->wear.active_us);
     wgw_sup_state_bool(state, &row->is_known);

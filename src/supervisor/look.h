@@ -22,7 +22,8 @@ typedef void wgw_look_fn(void *ctx, wgw_event_t found);
 /* Of the process of one row. */
 typedef struct wgw_look_row_t {
     pid_t pid;
-    uint32_t epoch;
+    uint32_t epoch, version;
+    int64_t begun_us;   /* when it was made */
     wgw_wear_t wear;
     bool is_known;      /* that it is to be replaced: nobody needs to look whether it is stopped */
     int64_t silent_us;  /* its last note of having had its interpreter, too old; 0 it is not */
@@ -48,10 +49,21 @@ bool wgw_sup_look_init(wgw_look_t *look, const wgw_pool_spec_t *spec, wgw_sup_bo
 void wgw_sup_look_deinit(wgw_look_t *look);
 
 /* A process was made for the row. */
-void wgw_sup_look_begin(wgw_look_t *look, uint32_t row, pid_t pid, uint32_t epoch);
+void wgw_sup_look_begin(wgw_look_t *look, uint32_t row, pid_t pid, uint32_t epoch,
+                        uint32_t version);
 
 /* The process of the row has asked to be replaced. */
 void wgw_sup_look_know(wgw_look_t *look, uint32_t row);
+
+typedef enum wgw_reload_state_t {
+    WGW_RELOAD_UNDER_WAY,
+    WGW_RELOAD_DONE,       /* no process of an older version takes requests */
+    WGW_RELOAD_FAILED      /* the new code does not import; the older processes that there are stay */
+} wgw_reload_state_t;
+
+/* How far the pool is on its way to a version. `has_failed`: a process was not to be had since it was
+ * sent there. */
+wgw_reload_state_t wgw_sup_look_at_reload(const wgw_look_t *look, uint32_t version, bool has_failed);
 
 /* Tell whether the scoreboard is going to be put right by the next tick. */
 bool wgw_sup_look_is_due(const wgw_look_t *look, int64_t now_us);

@@ -12,6 +12,7 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "supervisor/command.h"
 #include "supervisor/control.h"
 #include "supervisor/generation.h"
 #include "supervisor/logfile.h"
@@ -31,6 +32,8 @@ typedef struct {
     wgw_loop_t loop;
     wgw_channel_t channel;
     wgw_generations_t *generations;
+    wgw_command_t *command;
+    char command_path[256];         /* where it is to listen after COMMIT; longer than any can be */
     wgw_logfile_t logfile;          /* our own standard error */
     wgw_watch_t parent, messages, signals;
     bool is_ending;                 /* told to stop, or alone */
@@ -110,6 +113,7 @@ static void leave(supervisor_t *s)
 {
     s->is_leaving = true;
     wgw_sup_generations_leave(s->generations);
+    wgw_sup_command_listen(s->command, ""); /* the path is the other one's */
     wgw_sup_channel_greet(&s->channel, false);
     wgw_sup_loop_remove(&s->loop, &s->messages);
 }
@@ -158,6 +162,7 @@ static int take_fd(wgw_received_t *received, size_t i)
 static void on_generation(supervisor_t *s, const wgw_parent_message_t *m, wgw_received_t *received)
 {
     s->has_failed = false;
+    snprintf(s->command_path, sizeof s->command_path, "%s", m->control_path);
     if (!wgw_sup_generations_begin(s->generations, m, take_fd(received, 0), s->why, sizeof s->why))
         refuse(s, s->why);
 }
@@ -181,6 +186,8 @@ static void on_commit(supervisor_t *s)
     if (!s->has_failed &&
         !wgw_sup_generations_commit(s->generations, s->why, sizeof s->why))
         refuse(s, s->why);
+    if (!s->has_failed)
+        wgw_sup_command_listen(s->command, s->command_path);
     if (s->has_failed)
         wgw_sup_channel_send(&s->channel, WGW_CONTROL_FAILED, number, s->why);
     else
@@ -209,6 +216,7 @@ static void on_message(supervisor_t *s, wgw_received_t *received)
         on_commit(s);
     } else {
         s->is_ending = true;
+        wgw_sup_command_end(s->command);
         wgw_sup_generations_end(s->generations, m.is_graceful, 0, 0);
     }
 }
@@ -244,6 +252,7 @@ static void on_channel(void *ctx, uint32_t index, uint32_t events)
 static void end_soon(supervisor_t *s)
 {
     s->is_ending = true;
+    wgw_sup_command_end(s->command);
     wgw_sup_generations_end(s->generations, true, ORPHAN_GRACEFUL_US, ORPHAN_SHUTDOWN_US);
 }
 
@@ -323,6 +332,9 @@ static const char *watch(supervisor_t *s)
     const char *wrong;
 
     prepare_signals(s);
+    s->command = wgw_sup_command_create(&s->loop, s->generations, sink_of(s));
+    if (!s->command)
+        return "memory is short";
     if ((wrong = wgw_sup_channel_open(&s->channel, WGW_FD_PARENT)) || (wrong = watch_parent(s)))
         return wrong;
     s->messages.fd = s->channel.fd;
@@ -380,8 +392,10 @@ static void run(supervisor_t *s)
         int64_t wake_us = wgw_sup_generations_tick(s->generations, wgw_now_us());
         if (wgw_sup_generations_are_over(s->generations, s->is_ending || s->is_leaving))
             break;
-        wgw_sup_loop_run(&s->loop, wake_us);
+        int64_t command_us = wgw_sup_command_tick(s->command, wgw_now_us());
+        wgw_sup_loop_run(&s->loop, command_us < wake_us ? command_us : wake_us);
     }
+    wgw_sup_command_destroy(s->command);
     if (!s->is_leaving)
         wgw_sup_channel_send(&s->channel, WGW_CONTROL_DRAINED, 0, NULL);
     wgw_sup_generations_destroy(s->generations);

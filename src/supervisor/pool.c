@@ -17,6 +17,7 @@
 #include "supervisor/pool_parts.h"
 #include "supervisor/report.h"
 #include "supervisor/spawn.h"
+#include "supervisor/status.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -259,6 +260,8 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
                       .epoch = row->epoch,
                       .was_expected = is_told(wgw_sup_step_phase(pool->step, r)) };
     wgw_sup_board_end(&pool->board, r, row->epoch, status);
+    wgw_sup_tally_end(&pool->tally, &end,
+                      wgw_sup_source_last(&pool->sources, row->source, row->pid));
     wgw_sup_source_orphan(&pool->sources, row->source);
     wgw_sup_report_end(&sink, &pool->spec, &pool->board, &end);
     wgw_sup_loop_close(pool->loop, &row->exit);
@@ -304,7 +307,7 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
     row->message_count = 0;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid, row->version);
-    wgw_sup_look_begin(&pool->look, r, spawned->pid, row->epoch);
+    wgw_sup_look_begin(&pool->look, r, spawned->pid, row->epoch, row->version);
     wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
     row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
     row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
@@ -372,29 +375,11 @@ static void spawn(wgw_sup_pool_t *pool, const wgw_action_t *action)
     wgw_log(&sink, WGW_LOG_ERR,
             WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried again",
             pool->spec.name, failed);
+    wgw_sup_tally_unmade(&pool->tally, failed);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r, .is_unmade = true });
 }
 
 /* --- actions -------------------------------------------------------------------------- */
-
-static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
-{
-    wgw_log_sink_t sink = sink_of(pool);
-    const wgw_pool_spec_t *spec = &pool->spec;
-    long pid = (long)pool->rows[action->row].pid;
-
-    if (action->reason == WGW_REASON_STARTUP_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0110) "process %ld of pool '%s' was not ready within "
-                "startup-timeout=%llu: it is killed", pid, spec->name,
-                (unsigned long long)(spec->startup_timeout_us / 1000000));
-    else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN,
-                WGWNO(0111) "process %ld of pool '%s' has not finished its requests in time "
-                "(graceful-timeout=): it is stopped", pid, spec->name);
-    else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
-                "(shutdown-timeout=): it is killed", pid, spec->name);
-}
 
 static void tell(wgw_process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
 {
@@ -408,9 +393,11 @@ static void tell(wgw_process_t *row, wgw_exec_message_t kind, int64_t timeout_us
 static void end_process(wgw_sup_pool_t *pool, const wgw_action_t *action)
 {
     wgw_process_t *row = &pool->rows[action->row];
+    wgw_log_sink_t sink = sink_of(pool);
 
     wgw_sup_board_hide(&pool->board, action->row);
-    say_reason(pool, action);
+    wgw_sup_report_action(&sink, &pool->spec, action, row->pid);
+    wgw_sup_tally_action(&pool->tally, action, row->pid);
     if (!row->pid)
         return;
     if (action->kind == WGW_ACTION_KILL) {
@@ -432,10 +419,12 @@ static void note_versions(wgw_sup_pool_t *pool)
 
     if (versions.newest == pool->versions.newest && versions.failed == pool->versions.failed)
         return;
-    if (versions.failed && !pool->versions.failed)
+    if (versions.failed && !pool->versions.failed) {
+        wgw_sup_tally_failed_version(&pool->tally);
         wgw_log(&sink, WGW_LOG_ERR,
                 WGWNO(0129) "the new code of pool '%s' does not import, see the lines before: the old "
                 "processes go on serving, until it changes again", pool->spec.name);
+    }
     pool->versions = versions;
     wgw_sup_board_set_versions(&pool->board, versions.newest, versions.failed);
 }
@@ -504,6 +493,7 @@ wgw_sup_pool_t *wgw_sup_pool_make(const wgw_loop_t *loop, const wgw_pool_spec_t 
         .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
     const char *wrong = wgw_sup_board_open(&pool->board, board_fd, spec->row_count,
                                            spec->entry_count);
+    pool->tally.map = pool->board.map;
     if (pool->rows)
         for (uint32_t r = 0; r < spec->row_count; r++)
             pool->rows[r].listener.fd = pool->rows[r].hup.fd = pool->rows[r].exit.fd =
@@ -574,6 +564,34 @@ void wgw_sup_pool_go_on(wgw_sup_pool_t *pool, int log_fd)
     wgw_sup_warm_forget_callables(&pool->warm); /* directives may name others now */
     if (!pool->spec.keeps_on_graceful)
         reload(pool, WGW_CAUSE_RELOAD);
+}
+
+const char *wgw_sup_pool_name(const wgw_sup_pool_t *pool)
+{
+    return pool->spec.name;
+}
+
+uint32_t wgw_sup_pool_reload(wgw_sup_pool_t *pool)
+{
+    reload(pool, WGW_CAUSE_ORDER);
+    return wgw_sup_step_versions(pool->step).newest;
+}
+
+wgw_reload_state_t wgw_sup_pool_look_at_reload(const wgw_sup_pool_t *pool, uint32_t version,
+                                               int64_t since_us, const char **why_out)
+{
+    bool has_failed = pool->tally.failed_us >= since_us;
+
+    *why_out = has_failed ? pool->tally.failure : "see the error log";
+    return wgw_sup_look_at_reload(&pool->look, version, has_failed);
+}
+
+void wgw_sup_pool_show(const wgw_sup_pool_t *pool, wgw_json_t *json, uint32_t generation,
+                       bool is_ending, int64_t now_us)
+{
+    wgw_sup_status_put(json, &(wgw_pool_status_t){ .look = &pool->look, .tally = &pool->tally,
+                                                   .generation = generation,
+                                                   .is_ending = is_ending }, now_us);
 }
 
 bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)

@@ -9,6 +9,7 @@
 #include "supervisor/pool.h"
 #include "supervisor/source.h"
 #include "supervisor/step.h"
+#include "supervisor/tally.h"
 #include "supervisor/warm.h"
 
 typedef struct wgw_process_t {
@@ -40,6 +41,7 @@ struct wgw_sup_pool_t {
     int64_t reloaded_us;    /* when it last was */
     wgw_process_t *rows;        /* spec.row_count */
     wgw_look_t look;
+    wgw_tally_t tally;
     int64_t wake_us;        /* the step function's */
     int64_t said_us;        /* when lost log lines were last said */
     bool is_over;

@@ -38,6 +38,7 @@ static void move(wgw_sup_pool_t *pool, wgw_state_t *state)
     wgw_sup_state_i64(state, &pool->reloaded_us);
     wgw_sup_state_i64(state, &pool->wake_us);
     wgw_sup_state_bool(state, &pool->is_over);
+    wgw_sup_tally_move(&pool->tally, state);
     for (uint32_t r = 0; r < pool->spec.row_count; r++)
         move_process(pool, r, state);
     wgw_sup_sources_move_orphans(&pool->sources, state);

@@ -61,6 +61,14 @@ static bool read_source(wgw_source_t *source)
     return wgw_sup_logpipe_read(&source->pipe, all->file, all->most, &all->rate);
 }
 
+const char *wgw_sup_source_last(wgw_sources_t *sources, wgw_source_t *source, pid_t pid)
+{
+    if (!source)
+        return sources->ended.pid == pid ? sources->ended.line : "";
+    read_source(source);
+    return source->pipe.last;
+}
+
 static void on_log(void *ctx, uint32_t index, uint32_t events)
 {
     wgw_source_t *source = ctx;
@@ -69,6 +77,8 @@ static void on_log(void *ctx, uint32_t index, uint32_t events)
 
     (void)index, (void)events;
     if (!read_source(source)) {
+        all->ended.pid = source->pipe.pid;
+        memcpy(all->ended.line, source->pipe.last, sizeof all->ended.line);
         wgw_sup_source_drop(all, source);
     } else if (all->rate.dropped_count != dropped_count) {
         wgw_sup_loop_change(all->loop, &source->watch, 0);

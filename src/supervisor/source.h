@@ -16,6 +16,10 @@ typedef struct wgw_sources_t {
     wgw_level_t most;       /* the most verbose that is written */
     wgw_log_rate_t rate;
     wgw_source_t *list;
+    struct {
+        pid_t pid;
+        char line[WGW_LOG_LAST_SIZE];
+    } ended;                /* what the process had to say whose pipe ended last */
     int64_t resume_us;      /* when those that were too much are read again; 0: there is none */
 } wgw_sources_t;
 
@@ -30,6 +34,10 @@ void wgw_sup_source_add(wgw_sources_t *sources, int fd, pid_t pid, wgw_source_t 
 
 /* The process is gone: read what it left, keep the pipe for children that it may have. */
 void wgw_sup_source_orphan(wgw_sources_t *sources, wgw_source_t *source);
+
+/* Read what a process has left. `source` NULL: it has come to its end already.
+ * Returns: its last line at error, or ""; Lives: until the next call for another one. */
+const char *wgw_sup_source_last(wgw_sources_t *sources, wgw_source_t *source, pid_t pid);
 
 /* Read it no more. Nothing happens to NULL. */
 void wgw_sup_source_drop(wgw_sources_t *sources, wgw_source_t *source);

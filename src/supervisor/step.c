@@ -111,7 +111,7 @@ static bool has_phase(const wgw_step_t *step, wgw_row_phase_t phase)
 /* A cause that is about what was loaded, and not about the process. */
 static bool is_reload(wgw_cause_t cause)
 {
-    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT;
+    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT || cause == WGW_CAUSE_ORDER;
 }
 
 static void want_new(row_t *row, wgw_cause_t cause)
@@ -363,8 +363,11 @@ static void on_reload(wgw_step_t *step, wgw_cause_t cause)
     step->versions.newest++;
     step->versions.failed = 0;
     step->reload_cause = cause;
-    for (uint32_t p = 0; p < step->config.process_count; p++)
+    for (uint32_t p = 0; p < step->config.process_count; p++) {
         step->places[p].trial_due_us = 0;
+        if (cause == WGW_CAUSE_ORDER) /* somebody has put right what failed, and does not want to wait */
+            step->places[p].due_us = 0;
+    }
 }
 
 static void on_grow(wgw_step_t *step)
