@@ -322,7 +322,7 @@ def test_other_users(supervisor):
     """Where the file's mode lets another user in, the supervisor does not."""
     start(supervisor)
     code = ("import socket; s = socket.socket(socket.AF_UNIX); "
-            f"s.connect({supervisor.control!r}); s.sendall(b'1 status\\n'); print(s.recv(999))")
+            f"s.connect({supervisor.control!r}); print(s.recv(999))")
     denied = subprocess.run(["python3", "-c", code], user=65534, capture_output=True, text=True)
     assert "PermissionError" in denied.stderr
     os.chmod(supervisor.control, 0o666)
