@@ -100,7 +100,7 @@ static void found_nothing(void *ctx, wgw_event_t found)
     (void)ctx, (void)found;
 }
 
-static void make_pool(pool_t *pool)
+static void make_pool_of(pool_t *pool, bool is_service)
 {
     int fd = memfd_create("board", MFD_ALLOW_SEALING);
 
@@ -109,12 +109,19 @@ static void make_pool(pool_t *pool)
     assert_int_equal(ftruncate(fd, (off_t)wgw_board_size(2, 3)), 0);
     assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
     assert_null(wgw_sup_board_open(&pool->board, fd, 2, 3));
-    pool->step = wgw_sup_step_create(&(wgw_step_config_t){ .process_count = 1, .row_count = 2 });
+    pool->step = wgw_sup_step_create(&(wgw_step_config_t){ .process_count = 1, .row_count = 2,
+                                                             .is_service = is_service });
+    pool->spec.is_service = is_service;
     assert_true(wgw_sup_look_init(&pool->look, &pool->spec, &pool->board, pool->step,
                                   (wgw_log_sink_t){ .write = NULL }, found_nothing));
     pool->tally.map = pool->board.map;
     wgw_sup_step(pool->step, (wgw_event_t){ .kind = WGW_EVENT_START }, wgw_now_us());
     wgw_sup_look_begin(&pool->look, 0, 77, 5, 1);
+}
+
+static void make_pool(pool_t *pool)
+{
+    make_pool_of(pool, false);
 }
 
 static void free_pool(pool_t *pool)
@@ -228,6 +235,24 @@ static void a_reload_is_followed(void **state)
     free_pool(&pool);
 }
 
+/* It ends before the next one starts, and may never say that it is ready. */
+static void a_reload_of_a_service_is_followed(void **state)
+{
+    pool_t pool;
+
+    (void)state;
+    make_pool_of(&pool, true);
+    wgw_sup_step(pool.step, (wgw_event_t){ .kind = WGW_EVENT_RELOAD, .cause = WGW_CAUSE_ORDER },
+                 wgw_now_us());
+    assert_int_equal(wgw_sup_look_at_reload(&pool.look, 2, false), WGW_RELOAD_UNDER_WAY);
+    wgw_sup_step(pool.step, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .is_in_order = true },
+                 wgw_now_us());
+    assert_int_equal(wgw_sup_step_phase(pool.step, 0), WGW_ROW_STARTING);
+    wgw_sup_look_begin(&pool.look, 0, 78, 6, 2);
+    assert_int_equal(wgw_sup_look_at_reload(&pool.look, 2, false), WGW_RELOAD_DONE);
+    free_pool(&pool);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(texts_are_escaped),
     cmocka_unit_test(only_utf8_comes_through),
@@ -237,6 +262,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(requests_stand_with_their_process),
     cmocka_unit_test(causes_and_ends_are_counted),
     cmocka_unit_test(a_reload_is_followed),
+    cmocka_unit_test(a_reload_of_a_service_is_followed),
 };
 
 UNIT_GROUP(json_group, tests);
