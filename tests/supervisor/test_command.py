@@ -53,6 +53,10 @@ def pool_of(supervisor):
     return answer["pools"][0]
 
 
+def descriptors(supervisor):
+    return len(os.listdir(f"/proc/{supervisor.process.pid}/fd"))
+
+
 def is_at_work(supervisor):
     before = time.monotonic()
     assert ask(supervisor, "status")["ok"] and time.monotonic() - before < QUICK_S
@@ -208,10 +212,19 @@ def test_a_reload_that_another_configuration_supersedes(supervisor):
 
 
 def test_who_waits_and_goes_away(supervisor):
-    start(supervisor, "serve")
-    with connect(supervisor) as link:
-        link.sendall(b"1 reload-wait\n")
+    """Their places are free again, long before the reload is done."""
+    supervisor.serve("never-ready", control=supervisor.control)
+    supervisor.wait_reports(1)
     is_at_work(supervisor)
+    before = descriptors(supervisor)
+    links = [connect(supervisor) for _ in range(16)]
+    for link in links:
+        link.sendall(b"1 reload-wait\n")
+    eventually(lambda: descriptors(supervisor) == before + 16)
+    for link in links:
+        link.close()
+    is_at_work(supervisor)
+    eventually(lambda: descriptors(supervisor) == before)
 
 
 def test_stop_answers_those_who_wait(supervisor):
@@ -294,8 +307,7 @@ def test_a_client_that_does_not_take_its_answer(supervisor):
         link.sendall(b"1 status\n")
         time.sleep(0.2)
         is_at_work(supervisor)
-        eventually(lambda: len(os.listdir(f"/proc/{supervisor.process.pid}/fd")) and
-                   is_cut(link), "the end of its patience", 15)
+        eventually(lambda: is_cut(link), "the end of its patience", 15)
 
 
 def is_cut(link):
