@@ -8,7 +8,7 @@
  *
  * One process is a row; one request, from before it is queued until it has been
  * answered, is an entry. Everything that changes is atomic. The layout is part of
- * what WGW_CONTROL_VERSION and WGW_EXEC_VERSION stand for. */
+ * what WGW_BOARD_VERSION stands for. */
 #ifndef WSGIGW_SCOREBOARD_H
 #define WSGIGW_SCOREBOARD_H
 

@@ -5,6 +5,7 @@ Speaks to the supervisor by its control socket (src/supervisor/command.h has the
 docs/command.md what is in the answers). Knows nothing of httpd and of the processes.
 """
 import argparse
+import contextlib
 import errno
 import json
 import os
@@ -74,7 +75,8 @@ def ask(path, request, wait_s=PATIENCE_S):
     pieces = []
     with connect(path) as link:
         try:
-            link.sendall(f"{PROTOCOL} {request}\n".encode())
+            with contextlib.suppress(BrokenPipeError):  # who is refused is so before it asks
+                link.sendall(f"{PROTOCOL} {request}\n".encode())
             link.settimeout(wait_s)
             while piece := link.recv(65536):
                 pieces.append(piece)

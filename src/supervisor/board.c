@@ -230,16 +230,16 @@ int64_t wgw_sup_board_oldest_wait(const wgw_sup_board_t *board, int64_t now_us,
     return oldest_us;
 }
 
-/* Returns: 0 when it cannot be told. */
+/* Returns: -1 when it cannot be told; 0: it has none. */
 static pid_t parent_of(pid_t pid)
 {
     char path[32], text[512];
-    int parent = 0;
+    int parent = -1;
 
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     wgw_proc_read(path, text, sizeof text);
     const char *behind_name = strrchr(text, ')');
-    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : 0;
+    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : -1;
 }
 
 /* Only a question: a pid out of the scoreboard is never sent a signal. A pid that is not one of
@@ -248,8 +248,8 @@ static bool is_dead(const wgw_sup_board_t *board, int32_t pid)
 {
     if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
         return true;
-    pid_t parent = pid == board->parent ? 0 : parent_of(pid);
-    return parent && parent != board->parent;
+    pid_t parent = pid == board->parent ? -1 : parent_of(pid);
+    return parent >= 0 && parent != board->parent;
 }
 
 /* An entry is freed at the second sweep that finds it so: one that a child has just taken has no

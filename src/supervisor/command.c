@@ -213,15 +213,18 @@ static void on_reload(connection_t *c, const char *name, bool waits)
         answer_reload(c, false);
 }
 
-/* Returns: true when there is nothing left to wait for. */
+/* Look at all of them: the answer may be due for another reason. Returns: true when there is nothing
+ * left to wait for. */
 static bool is_reloaded(connection_t *c)
 {
+    bool is_over = true;
+
     for (size_t i = 0; i < c->reload_count; i++) {
         wgw_sup_generations_look_at_reload(c->all->generations, &c->reloads[i]);
         if (!c->reloads[i].is_gone && c->reloads[i].state == WGW_RELOAD_UNDER_WAY)
-            return false;
+            is_over = false;
     }
-    return true;
+    return is_over;
 }
 
 /* --- requests ------------------------------------------------------------------------- */

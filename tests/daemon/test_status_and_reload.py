@@ -368,14 +368,19 @@ def test_other_users(serve):
 
 
 def test_over_restarts_and_deaths(serve):
-    """The path stays the same; the socket comes back with another supervisor, and goes with httpd."""
+    """The path stays the same; the socket comes back with another supervisor, and goes with httpd.
+    What has been counted outlives them."""
     made = serve()
+    kit.pid_of(made, "/p")
+    assert run(made, "reload", "--wait").returncode == DONE
     made.graceful()
-    assert status(made)
+    replaced(made, "reload")
+    assert status(made)["replaced"]["order"] == 1
     os.kill(kit.supervisor(made), signal.SIGKILL)
     made.expect_log("WGW0134")
     made.allow_log("WGW0056")
     eventually(lambda: run(made, "status").returncode == DONE, "another supervisor", 60)
+    assert status(made)["replaced"]["order"] == 1
     made.stop()
     assert not control(made).exists()
     assert run(made, "status").returncode == NO_HTTPD

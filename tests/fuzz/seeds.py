@@ -107,7 +107,16 @@ def controls():
     yield bytes([20]) + wire.text("/srv/site.wsgi") + struct.pack("<QQqq", 1, 2, 3, 4)
 
 
-SEEDS = {"frame": frames, "request": requests, "reply": replies, "spec": specs, "control": controls}
+def boards():
+    """Yield a scoreboard of two rows with a request in each state."""
+    rows = struct.pack("<IiIiIiQqiI8x", 5, 3, 4, -1, 0, 77, 9, 1, 1, 1) + bytes(wire.ROW_SIZE)
+    entries = b"".join(struct.pack("<IiIIqqI52s40s200s", state, 42, 0, 5, 1, 1, 1, b"192.0.2.1", b"id",
+                                   b'GET /"\\\x1b\xff') for state in range(6))
+    yield bytes(wire.BOARD_HEAD) + rows + entries
+
+
+SEEDS = {"frame": frames, "request": requests, "reply": replies, "spec": specs, "control": controls,
+         "status": boards}
 
 
 def write(name, folder):
