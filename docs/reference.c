@@ -30,6 +30,8 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define PROCESS "a name that a WSGIDaemonProcess declares, or a token"
 #define PROCESSES "names and tokens, with spaces between them"
 #define PREFIX "a path whose folder must exist, in all at most 70 bytes"
+#define NETWORKS "IP addresses, networks as 192.0.2.0/24, or *, with spaces between them"
+#define PROXY_FIELDS "names of header fields, with spaces between them"
 #define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
 
 #define WGW_CTX_S "server"

@@ -21,6 +21,7 @@
 #include "server/parent.h"
 #include "server/pool.h"
 #include "server/preload.h"
+#include "server/proxy.h"
 #include "server/queue.h"
 #include "wsgigw/embedded.h"
 
@@ -371,6 +372,7 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         log_main_group(s, wgw_group_find_main(ptemp, s, pool), pool);
     }
     wgw_parent_log_pools(s);
+    wgw_proxy_check(s);
     const wgw_server_config_t *conf = wgw_server_config(s);
     return wgw_parent_start_pools(pconf, s, wgw_pools(s), wgw_supervisor_path(s),
                                   ap_runtime_dir_relative(pconf, conf->socket_prefix));

@@ -22,6 +22,8 @@ typedef struct wgw_dir_config_t {
     int overrides_errors;          /* flag */
     int uses_sendfile;             /* flag */
     int maps_head;                 /* wgw_map_head_t */
+    apr_array_header_t *trusted_proxies; /* of wgw_network_t; NULL: nobody */
+    apr_array_header_t *proxy_fields;    /* of wgw_proxy_field_t; NULL: none */
 } wgw_dir_config_t;
 
 /* A place of the configuration that names a process group. */
@@ -48,6 +50,9 @@ typedef struct wgw_server_config_t {
     apr_array_header_t *pools;       /* of wgw_pool_t *; this and what follows: main server only */
     apr_array_header_t *group_uses;  /* of wgw_group_use_t */
     apr_array_header_t *imports;     /* of wgw_import_t */
+    const char *proxy_fields_file;   /* where this server first trusts header fields of proxies */
+    int proxy_fields_line;
+    bool names_proxies;              /* it says, also in a directory, who they are */
     const char *embedded_library;
     const char *supervisor;
     const char *daemon_extension;

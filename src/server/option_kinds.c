@@ -5,10 +5,12 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include "exchange/forwarded.h"
 #include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
 #include "server/options.h"
+#include "server/words.h"
 
 static const char *refuse(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                           const char *allowed)
@@ -232,6 +234,64 @@ static const char *parse_mutex(cmd_parms *cmd, const wgw_option_t *option, const
     return refuse(cmd, option, text, "default, flock, fcntl, sysvsem, posixsem or pthread");
 }
 
+/* --- proxies in front ----------------------------------------------------------------- */
+
+/* The server that a directive of the configuration belongs to; NULL for .htaccess, which is read for
+ * one request. */
+static wgw_server_config_t *server_to_note(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) ? NULL : wgw_server_config(cmd->server);
+}
+
+static void *push(cmd_parms *cmd, apr_array_header_t **array, int size)
+{
+    if (!*array)
+        *array = apr_array_make(cmd->pool, 4, size);
+    return apr_array_push(*array);
+}
+
+static const char *parse_network(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    wgw_server_config_t *server = server_to_note(cmd);
+    wgw_network_t network;
+
+    if (!wgw_network_read(text, &network))
+        return refuse(cmd, option, text, "an IP address, a network as 192.0.2.0/24 or 2001:db8::/32, "
+                      "or * for everybody; names are not looked up");
+    *(wgw_network_t *)push(cmd, field, sizeof network) = network;
+    if (server)
+        server->names_proxies = true;
+    return NULL;
+}
+
+static const char *refuse_proxy_field(cmd_parms *cmd, const wgw_option_t *option, const char *text)
+{
+    apr_array_header_t *names = apr_array_make(cmd->temp_pool, WGW_PROXY_FIELD_COUNT, sizeof text);
+
+    for (int field = 0; field < WGW_PROXY_FIELD_COUNT; field++)
+        APR_ARRAY_PUSH(names, const char *) = wgw_proxy_field_name((wgw_proxy_field_t)field);
+    const char *nearest = wgw_words_nearest(cmd->temp_pool, text, names);
+    return apr_pstrcat(cmd->pool, refuse(cmd, option, text, apr_array_pstrcat(cmd->pool, names, ' ')),
+                       nearest ? ". Is it " : NULL, nearest, nearest ? "?" : NULL, NULL);
+}
+
+static const char *parse_proxy_field(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                     void *field)
+{
+    wgw_server_config_t *server = server_to_note(cmd);
+    wgw_proxy_field_t found = wgw_proxy_field_find(text);
+
+    if (found == WGW_PROXY_FIELD_COUNT)
+        return refuse_proxy_field(cmd, option, text);
+    *(wgw_proxy_field_t *)push(cmd, field, sizeof found) = found;
+    if (server && !server->proxy_fields_file) {
+        server->proxy_fields_file = cmd->directive->filename;
+        server->proxy_fields_line = cmd->directive->line_num;
+    }
+    return NULL;
+}
+
 const wgw_option_kind_t wgw_option_FLAG = { .parse = parse_flag, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_NUMBER = { .parse = parse_number, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_MAP_HEAD = { .parse = parse_map_head, .store = WGW_STORE_INT };
@@ -247,3 +307,7 @@ const wgw_option_kind_t wgw_option_PROCESSES = { .parse = parse_processes, .stor
                                                  .is_list = true };
 const wgw_option_kind_t wgw_option_PREFIX = { .parse = parse_prefix, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_MUTEX = { .parse = parse_mutex, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_NETWORKS = { .parse = parse_network, .store = WGW_STORE_SET,
+                                                .is_list = true };
+const wgw_option_kind_t wgw_option_PROXY_FIELDS = { .parse = parse_proxy_field,
+                                                    .store = WGW_STORE_SET, .is_list = true };

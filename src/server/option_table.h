@@ -38,6 +38,12 @@
     X("WSGIMapHEADToGET", DIR, maps_head, MAP_HEAD, WGW_CTX_SVDH, 0, 0, "Auto", \
       "Show HEAD as GET to the application: On, Off, or Auto (where an output filter needs the " \
       "body).") \
+    X("WSGITrustedProxies", DIR, trusted_proxies, NETWORKS, WGW_CTX_SVDH, 0, 0, "", \
+      "The proxies in front of httpd whose header fields are believed, see Behind a proxy; may be " \
+      "repeated. A directory's takes the place of the server's.") \
+    X("WSGITrustedProxyHeaders", DIR, proxy_fields, PROXY_FIELDS, WGW_CTX_SVDH, 0, 0, "", \
+      "The header fields that are believed when a trusted proxy sends them, see Behind a proxy; may " \
+      "be repeated. A directory's take the place of the server's.") \
     X("WSGIPythonHome", SERVER, python_home, HOME, WGW_CTX_S, 0, 0, "", \
       "Virtual environment or prefix of the embedded Python.") \
     X("WSGIPythonPath", SERVER, python_path, FOLDERS, WGW_CTX_S, 0, 0, "", \

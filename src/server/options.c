@@ -62,6 +62,10 @@ static void merge_field(wgw_store_t store, apr_pool_t *p, void *field, const voi
         if (*base_array)
             *array = *array ? apr_array_append(p, *base_array, *array) : *base_array;
         break;
+    case WGW_STORE_SET:
+        if (!*array)
+            *array = *base_array;
+        break;
     }
 }
 
