@@ -268,7 +268,7 @@ static void add_port(var_list_t *list, wgw_key_t key, unsigned port)
 static void add_forwarded(var_list_t *list)
 {
     const wgw_forwarded_t *forwarded = list->forwarded;
-    size_t len;
+    size_t len = 0;
 
     for (int field = 0; field < WGW_PROXY_FIELD_COUNT; field++) {
         const char *name = wgw_proxy_field_name((wgw_proxy_field_t)field);
