@@ -32,6 +32,10 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define PREFIX "a path whose folder must exist, in all at most 70 bytes"
 #define NETWORKS "IP addresses, networks as 192.0.2.0/24, or *, with spaces between them"
 #define PROXY_FIELDS "names of header fields, with spaces between them"
+#define FOLDER "a folder, which must exist"
+#define SECONDS "a number of seconds, also with a fraction"
+#define TELEMETRY "unix:/path [interval=SECONDS]"
+#define TELEMETRY_FLAGS "All, None, +CaptureUserAgent, -CaptureUserAgent"
 #define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
 
 #define WGW_CTX_S "server"

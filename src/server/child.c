@@ -373,9 +373,17 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     }
     wgw_parent_log_pools(s);
     wgw_proxy_check(s);
+    wgw_options_log_idle(s);
     const wgw_server_config_t *conf = wgw_server_config(s);
     return wgw_parent_start_pools(pconf, s, wgw_pools(s), wgw_supervisor_path(s),
                                   ap_runtime_dir_relative(pconf, conf->socket_prefix));
+}
+
+/* What Python finds as os.environ when it starts, if it ever does: later there are threads. */
+static void set_environment(const wgw_server_config_t *conf)
+{
+    if (conf->python_eggs)
+        setenv("PYTHON_EGG_CACHE", conf->python_eggs, 1);
 }
 
 void wgw_child_init(apr_pool_t *pchild, server_rec *s)
@@ -386,6 +394,7 @@ void wgw_child_init(apr_pool_t *pchild, server_rec *s)
     pthread_mutex_init(&child->lock, NULL);
     pthread_cond_init(&child->changed, NULL);
     apr_pool_cleanup_register(pchild, child, leave, apr_pool_cleanup_null);
+    set_environment(wgw_server_config(s));
     if (!wgw_is_embedded_needed(s))
         return;
     pthread_mutex_lock(&child->lock);

@@ -60,10 +60,16 @@ typedef struct wgw_server_config_t {
     int rotates_sockets;             /* flag */
     const char *accept_mutex;
     int restricts_embedded;          /* flag */
+    int is_verbose;                  /* flag; this and what follows up to slow_requests: no effect */
+    int is_case_sensitive;           /* flag */
+    const char *telemetry_service;
+    const char *telemetry_options;
+    const char *slow_requests;
     const char *python_home;
     const char *python_path;         /* folders, ':' between */
     int python_optimize;
     const char *python_hash_seed;
+    const char *python_eggs;         /* folder */
     apr_array_header_t *python_warnings; /* of const char *, or NULL */
     int dont_write_bytecode;         /* flag */
     int group_limit;

@@ -2,6 +2,9 @@
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
 #include <httpd.h>
 #include <http_config.h>
 
@@ -126,6 +129,12 @@ static const char *parse_file(cmd_parms *cmd, const wgw_option_t *option, const 
     return parse_path(cmd, option, text, field, APR_REG);
 }
 
+static const char *parse_folder(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    return parse_path(cmd, option, text, field, APR_DIR);
+}
+
 static const char *parse_folders(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                                  void *field)
 {
@@ -234,6 +243,53 @@ static const char *parse_mutex(cmd_parms *cmd, const wgw_option_t *option, const
     return refuse(cmd, option, text, "default, flock, fcntl, sysvsem, posixsem or pthread");
 }
 
+/* --- telemetry of mod_wsgi ------------------------------------------------------------ */
+
+/* Whether it is a decimal number, with a fraction or without, and not below `least`. */
+static bool is_seconds(const char *text, double least)
+{
+    size_t len = strspn(text, "0123456789.");
+    char *end;
+    double seconds = strtod(text, &end);
+
+    return len > 0 && text[len] == '\0' && *end == '\0' && seconds >= least;
+}
+
+static const char *parse_seconds(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    *(const char **)field = text;
+    return is_seconds(text, 0) ? NULL : refuse(cmd, option, text, "a number of seconds, as 2 or 0.5");
+}
+
+/* "unix:/path", and "interval=SECONDS" after it. */
+static const char *parse_telemetry(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                   void *field)
+{
+    const char **service = field;
+
+    if (strncmp(text, "unix:/", 6) == 0) {
+        *service = text;
+        return NULL;
+    }
+    if (*service && strncmp(text, "interval=", 9) == 0 && is_seconds(text + 9, 0.5))
+        return NULL;
+    return refuse(cmd, option, text, "unix:/path, and interval=SECONDS of 0.5 or more after it");
+}
+
+static const char *parse_telemetry_flag(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                        void *field)
+{
+    static const char *const FLAGS[] = { "All", "None", "CaptureUserAgent", "+CaptureUserAgent",
+                                         "-CaptureUserAgent" };
+
+    *(const char **)field = text;
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
+        if (ap_cstr_casecmp(text, FLAGS[i]) == 0)
+            return NULL;
+    return refuse(cmd, option, text, "All, None, +CaptureUserAgent or -CaptureUserAgent");
+}
+
 /* --- proxies in front ----------------------------------------------------------------- */
 
 /* The server that a directive of the configuration belongs to; NULL for .htaccess, which is read for
@@ -298,6 +354,12 @@ const wgw_option_kind_t wgw_option_MAP_HEAD = { .parse = parse_map_head, .store 
 const wgw_option_kind_t wgw_option_CALLABLE = { .parse = parse_callable, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_GROUP = { .parse = parse_group, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_HOME = { .parse = parse_home, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FOLDER = { .parse = parse_folder, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_SECONDS = { .parse = parse_seconds, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_TELEMETRY = { .parse = parse_telemetry, .store = WGW_STORE_TEXT,
+                                                 .is_list = true };
+const wgw_option_kind_t wgw_option_TELEMETRY_FLAGS = { .parse = parse_telemetry_flag,
+                                                       .store = WGW_STORE_TEXT, .is_list = true };
 const wgw_option_kind_t wgw_option_FOLDERS = { .parse = parse_folders, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_FILE = { .parse = parse_file, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_SEED = { .parse = parse_seed, .store = WGW_STORE_TEXT };

@@ -99,6 +99,26 @@ void wgw_options_fill(apr_pool_t *p, server_rec *main_server)
     }
 }
 
+void wgw_options_log_idle(const server_rec *main_server)
+{
+    const wgw_server_config_t *conf = wgw_server_config(main_server);
+    const struct {
+        bool is_asked;
+        const char *text;
+    } IDLE[] = {
+        { conf->is_verbose, "WSGIVerboseDebugging has no effect: LogLevel wsgigw:debug shows more" },
+        { !conf->is_case_sensitive,
+          "WSGICaseSensitivity Off has no effect: the path of a script is taken as it is written" },
+        { conf->telemetry_service, "WSGITelemetryService has no effect: nothing is sent" },
+        { conf->telemetry_options, "WSGITelemetryOptions has no effect: nothing is sent" },
+        { conf->slow_requests, "WSGISlowRequests has no effect: nothing is sent" },
+    };
+
+    for (size_t i = 0; i < sizeof IDLE / sizeof *IDLE; i++)
+        if (IDLE[i].is_asked)
+            ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server, WGWNO(0173) "%s", IDLE[i].text);
+}
+
 static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)
 {
     const wgw_option_t *option = cmd->info;

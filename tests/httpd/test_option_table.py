@@ -54,6 +54,18 @@ VALUES = {
     "WSGISocketPrefix": ("run/wsgi", [("/no/such/folder/wsgi", "No such file"),
                                      ("/tmp/" + 66 * "x", "longer than 70 bytes")]),
     "WSGISocketRotation": ON_OFF,
+    "WSGIPythonEggs": ("/tmp", [("/no/such/folder", "No such file"),
+                                ("{apps}/probe.wsgi", "it is not a folder")]),
+    "WSGIVerboseDebugging": ON_OFF,
+    "WSGICaseSensitivity": ON_OFF,
+    "WSGITelemetryService": ("unix:/run/x.sock interval=0.5",
+                             [("udp:localhost:80", "allowed is unix:/path"), ("unix:x", "allowed is unix:/path"),
+                              ("interval=1 unix:/x", "interval=SECONDS"), ("unix:/x interval=0.4", "0.5 or more"),
+                              ("unix:/x interval=nan", "0.5 or more"), ("unix:/x other", "0.5 or more")]),
+    "WSGITelemetryOptions": ("+CaptureUserAgent", [("+", "allowed is All, None"), ("+Other", "allowed is All")]),
+    "WSGISlowRequests": ("2.5", [("-1", "a number of seconds"), ("x", "a number of seconds"),
+                                 ("1s", "a number of seconds"), ("1.2.3", "a number of seconds"),
+                                 ("0x10", "a number of seconds"), (".", "a number of seconds")]),
     "WSGIAcceptMutex": ("pthread", [("sem", "allowed is default, flock, fcntl, sysvsem, posixsem or "
                                      "pthread")]),
 }
