@@ -140,8 +140,9 @@ static void proxies(void)
          "counts, also when its value is not\n  allowed.\n"
          "- Forwarded (RFC 7239) is understood where it is named, and dropped where another field of its "
          "purposes is.\n"
-         "- Where mod_remoteip has named a client that is not a trusted proxy, that is the client. Who "
-         "is a proxy is decided by the address\n  of the connection.\n");
+         "- Only environ is changed. For httpd's own log, `Require ip` and the rest there is mod_remoteip; "
+         "the two go together:\n  where mod_remoteip has named a client that is not a trusted proxy, that is the client for us, too.\n"
+         "- Who is a proxy is decided by the address of the connection.\n");
 }
 
 int main(void)
