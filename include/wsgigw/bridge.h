@@ -10,10 +10,10 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "wsgigw/exchange.h"
+#include "wsgigw/version.h"
 
 /* Compatibility: the mod_wsgi whose documented behaviour applications may rely on. */
 #define WGW_COMPAT_VERSION { 6, 0, 5 }
-#define WGW_VERSION { 0, 1, 0 }
 
 typedef struct wgw_bridge_config_t {
     wgw_log_sink_t sink;         /* for what is said outside a request */
@@ -28,6 +28,9 @@ typedef struct wgw_bridge_config_t {
     /* Called when a script or module has been loaded in an interpreter for the first time, and has
      * the callable that was asked for; NULL: nobody wants to know. Context: attached; must not block. */
     void (*on_loaded)(const wgw_target_t *target);
+    /* Called when one could not be loaded, or has not the callable; NULL: nobody wants to know. Context:
+     * as above. */
+    void (*on_unloaded)(void);
     const char *extension;       /* the file that `_wsgigw` is imported from; NULL: it was
                                     registered (embedded mode) */
 } wgw_bridge_config_t;

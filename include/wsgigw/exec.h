@@ -67,6 +67,7 @@ typedef enum wgw_cause_t {
     WGW_CAUSE_MEMORY,           /* memory-reload= */
     WGW_CAUSE_REQUEST_TIMEOUT,  /* a thread does not come back from a request */
     WGW_CAUSE_DEADLOCK,         /* its interpreter is not to be had */
+    WGW_CAUSE_ORDER,            /* a reload that was asked for at the control socket */
     WGW_CAUSE_COUNT
 } wgw_cause_t;
 

@@ -7,7 +7,8 @@
  * configuration), no pids to signal, no lengths.
  *
  * One process is a row; one request, from before it is queued until it has been
- * answered, is an entry. Everything that changes is atomic. */
+ * answered, is an entry. Everything that changes is atomic. The layout is part of
+ * what WGW_BOARD_VERSION stands for. */
 #ifndef WSGIGW_SCOREBOARD_H
 #define WSGIGW_SCOREBOARD_H
 
@@ -17,9 +18,11 @@
 #include <stdint.h>
 
 enum {
-    WGW_BOARD_MAGIC = 0x31474757, /* "WGG1" */
+    WGW_BOARD_VERSION = 2,        /* another number for every change of what follows */
     WGW_REQUEST_LINE_SIZE = 200,  /* bytes kept of "GET /path", with the NUL */
-    WGW_LOG_ID_SIZE = 40          /* bytes kept of httpd's id of the request, with the NUL */
+    WGW_LOG_ID_SIZE = 40,         /* bytes kept of httpd's id of the request, with the NUL */
+    WGW_CLIENT_SIZE = 52,         /* bytes kept of the client's address, with the NUL */
+    WGW_BOARD_CAUSES = 16         /* room for each wgw_cause_t (exec.h) */
 };
 
 /* One daemon process. The supervisor writes `epoch` and `exit_status`; the process writes
@@ -55,13 +58,15 @@ typedef struct wgw_entry_t {
     _Atomic uint32_t row;         /* of the process that has it, while SENT or BEGUN */
     _Atomic uint32_t epoch;       /* of that row */
     _Atomic int64_t since_us;     /* monotonic time of the last change of state */
+    _Atomic int64_t entered_us;   /* monotonic time when it was put into the queue */
+    _Atomic uint32_t has_head;    /* 1: the head of the response has come to httpd */
+    char client[WGW_CLIENT_SIZE]; /* as httpd's access log has it; NUL-terminated as the two below */
     char log_id[WGW_LOG_ID_SIZE]; /* always NUL-terminated by who writes; check before reading */
     char line[WGW_REQUEST_LINE_SIZE];
 } wgw_entry_t;
 
 typedef struct wgw_board_t {
-    uint32_t magic;
-    uint32_t row_count, entry_count;
+    uint32_t row_count, entry_count; /* for people who look at it */
     _Atomic uint32_t idle_seq;      /* futex: changes when a thread has become idle and somebody waits */
     _Atomic int32_t waiting_count;  /* requests that wait on idle_seq */
     _Atomic uint32_t refused_count; /* requests refused because too many waited */
@@ -69,12 +74,23 @@ typedef struct wgw_board_t {
     _Atomic uint32_t failed_version; /* newest_version, when a process with it cannot be started; else 0 */
     _Atomic uint32_t fresh_seq;     /* futex: changes when one of the two above has, or a process
                                        of the newest version is ready */
+    _Atomic uint32_t retried_count; /* requests that were offered to another process */
     _Atomic uint32_t wait_count;    /* requests that have waited for a thread, and for how long, ... */
     _Atomic uint64_t waited_us;     /* ... altogether */
-    _Atomic uint32_t retried_count; /* requests that were offered to another process */
     _Atomic uint32_t cut_count;     /* responses that were cut */
     _Atomic uint32_t is_down;       /* 1: no process is there, nor will be soon */
-    char unused[4];
+    /* Since the board was made, for people to read. By httpd's children: */
+    _Atomic uint32_t bad_gateway_count;     /* requests that got 502, ... */
+    _Atomic uint32_t unavailable_count;     /* ... 503, ... */
+    _Atomic uint32_t gateway_timeout_count; /* ... 504 */
+    /* By the daemon processes: */
+    _Atomic uint32_t unloaded_count; /* times that a script or module could not be loaded */
+    /* By the supervisor: */
+    _Atomic uint32_t crash_count;    /* processes that served, and ended unasked with a signal or code */
+    _Atomic uint32_t unstarted_count; /* processes that could not be made, or have not become ready */
+    _Atomic uint32_t broken_count;   /* processes that were killed for what they must not do */
+    _Atomic uint32_t failed_count;   /* versions that have failed */
+    _Atomic uint32_t cause_counts[WGW_BOARD_CAUSES]; /* processes replaced, by wgw_cause_t */
     wgw_row_t rows[];               /* row_count of them, then entry_count of wgw_entry_t */
 } wgw_board_t;
 

@@ -194,6 +194,8 @@ PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
         *http_status_out = status_of_exception(state);
     else
         tell_loaded(state, script, target);
+    if (!application && *http_status_out != WGW_BRIDGE_STALE && state->bridge->config->on_unloaded)
+        state->bridge->config->on_unloaded();
     Py_XDECREF(key);
     return application;
 }

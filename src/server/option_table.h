@@ -71,7 +71,8 @@
     X("WSGIRestrictEmbedded", SERVER, restricts_embedded, FLAG, WGW_CTX_S, 0, 0, "Off", \
       "On: no embedded mode. Requests for it get 500, and httpd's children do not start Python.") \
     X("WSGISocketPrefix", SERVER, socket_prefix, PREFIX, WGW_CTX_S, 0, 0, "wsgi", \
-      "How the sockets' paths begin; relative to DefaultRuntimeDir, or else to ServerRoot.") \
+      "How the sockets' paths begin; relative to DefaultRuntimeDir, or else to ServerRoot. The command " \
+      "wsgigw finds httpd at this and .control.sock: each httpd needs one of its own.") \
     X("WSGISocketRotation", SERVER, rotates_sockets, FLAG, WGW_CTX_S, 0, 0, "On", \
       "Understood for mod_wsgi's sake; has no effect: the sockets of a restart are new, and the old ones " \
       "stay as long as a child of httpd uses them.") \

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #include "server/module.h"
 #include "server/pool_spec.h"
 #include "server/running.h"
+#include "wsgigw/version.h"
 
 #define RETAINED_KEY "wsgigw-supervisor"
 #define SECOND_US INT64_C(1000000)
@@ -29,7 +32,8 @@
 #define RESTART_SEND_US (2 * SECOND_US) /* httpd's main loop waits meanwhile */
 #define STEADY_US (10 * SECOND_US)      /* who dies sooner is not started again at once */
 
-/* Lives as long as httpd. */
+/* Lives as long as httpd, and is read by whatever build of this module is loaded: new fields take
+ * the place of unused ones. */
 typedef struct {
     wgw_parent_link_t link;
     uint32_t generation;   /* number of the last one */
@@ -37,12 +41,14 @@ typedef struct {
     int64_t shutdown_us;   /* longest shutdown-timeout= of any */
     bool has_started;      /* httpd has come through a post_config before */
     bool is_ending;        /* the last generation has no pools: its exit is expected */
-    wgw_running_t *running; /* the pools that the supervisor runs */
+    pid_t former;          /* a supervisor that leaves; 0 none */
+    int64_t unused[8];
 } retained_t;
 
 /* One reading of the configuration. */
 typedef struct {
     retained_t *retained;
+    wgw_running_t *running; /* the pools that the supervisor runs */
     server_rec *server;
     const apr_array_header_t *pools;
     const char *program;
@@ -69,7 +75,7 @@ static bool make_pools(generation_t *g)
 {
     for (int i = 0; i < g->pools->nelts; i++) {
         wgw_pool_t *pool = pool_at(g, i);
-        if (wgw_running_make(g->retained->running, g->pconf, pool, g->prefix, g->number))
+        if (wgw_running_make(g->running, g->pconf, pool, g->prefix, g->number))
             continue;
         ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(errno), g->server,
                      WGWNO(0135) "the scoreboard of WSGIDaemonProcess %s cannot be made: its "
@@ -91,6 +97,12 @@ static wgw_parent_link_status_t send_buffer(const generation_t *g, wgw_buffer_t 
     return status;
 }
 
+/* Without httpd's pid, so that people find it; over restarts it is the same. */
+static const char *control_path(const generation_t *g)
+{
+    return apr_psprintf(g->pconf, "%s.control.sock", g->prefix);
+}
+
 static wgw_parent_link_status_t send_generation(const generation_t *g, wgw_deadline_t deadline)
 {
     wgw_buffer_t b = { 0 };
@@ -99,7 +111,7 @@ static wgw_parent_link_status_t send_generation(const generation_t *g, wgw_deadl
     wgw_put_u8(&b, WGW_CONTROL_VERSION);
     wgw_put_u32(&b, g->number);
     wgw_put_u64(&b, (uint64_t)g->keep_us);
-    wgw_put_text(&b, "");
+    wgw_put_text(&b, control_path(g));
     return send_buffer(g, &b, &g->pipe[0], 1, deadline);
 }
 
@@ -133,6 +145,16 @@ static wgw_parent_link_status_t send_byte(const generation_t *g, wgw_control_mes
     wgw_put_u8(&b, (uint8_t)kind);
     if (kind == WGW_CONTROL_STOP)
         wgw_put_u8(&b, 0);
+    return send_buffer(g, &b, NULL, 0, deadline);
+}
+
+static wgw_parent_link_status_t send_hello(const generation_t *g, wgw_deadline_t deadline)
+{
+    wgw_buffer_t b = { 0 };
+
+    wgw_put_u8(&b, WGW_CONTROL_HELLO);
+    wgw_put_text(&b, WGW_VERSION_TEXT);
+    wgw_put_text(&b, g->program);
     return send_buffer(g, &b, NULL, 0, deadline);
 }
 
@@ -274,6 +296,51 @@ static bool hand_over(generation_t *g)
     return false;
 }
 
+/* Tell the supervisor which build this is, so that it makes way for its own of that build. One that
+ * does not answer is told the rest all the same. Returns: false when it leaves. */
+static bool greet(const generation_t *g)
+{
+    wgw_deadline_t deadline = wgw_deadline_in_us(ANSWER_US);
+    wgw_parent_link_status_t status = send_hello(g, deadline);
+    wgw_answer_t answer;
+
+    do
+        if (status == WGW_LINK_OK)
+            status = wgw_parent_link_receive(&g->retained->link, &answer, deadline);
+    while (status == WGW_LINK_OK && answer.kind != WGW_CONTROL_HERE);
+    return status != WGW_LINK_OK || answer.stays;
+}
+
+static void on_exit_of_former(int reason, void *ctx, apr_wait_t status)
+{
+    retained_t *retained = ctx;
+
+    (void)status;
+    if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
+        return;
+    apr_proc_other_child_unregister(ctx);
+    retained->former = 0;
+}
+
+/* httpd would wonder about the end of a child that nobody knows. Again for each configuration. */
+static void follow_former(generation_t *g)
+{
+    apr_proc_t *process = apr_pcalloc(g->pconf, sizeof *process);
+
+    process->pid = g->retained->former;
+    apr_proc_other_child_register(process, on_exit_of_former, g->retained, NULL, g->pconf);
+}
+
+static void let_go(generation_t *g)
+{
+    wgw_parent_link_t *link = &g->retained->link;
+
+    wgw_parent_link_close(link);
+    g->retained->former = link->pid;
+    link->pid = 0;
+    wgw_running_forget(g->running);
+}
+
 /* It may have died unseen during the restart. Returns: false, said in the log. */
 static bool ensure_supervisor(generation_t *g)
 {
@@ -281,6 +348,10 @@ static bool ensure_supervisor(generation_t *g)
 
     if (link->pid && wgw_parent_link_reap(link, (wgw_deadline_t){ 0 }))
         wgw_parent_link_close(link);
+    if (link->pid && !greet(g))
+        let_go(g);
+    if (g->retained->former)
+        follow_former(g);
     if (!link->pid)
         return start_supervisor(g);
     follow(g);
@@ -333,6 +404,20 @@ static void remove_sockets(const generation_t *g)
     globfree(&found);
 }
 
+/* The one of another httpd, which has our prefix, is not ours to remove: that one answers. */
+static void remove_control(const generation_t *g)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    apr_cpystrn(address.sun_path, control_path(g), sizeof address.sun_path);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+        errno == ECONNREFUSED)
+        unlink(address.sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
 static void close_pipe(generation_t *g)
 {
     for (int i = 0; i < 2; i++) {
@@ -352,6 +437,7 @@ static apr_status_t leave(void *ctx)
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING) {
         stop_supervisor(g);
         remove_sockets(g);
+        remove_control(g);
     }
     close_pipe(g);
     return APR_SUCCESS;
@@ -366,7 +452,6 @@ static retained_t *retained_get(void)
     if (!retained) {
         retained = ap_retained_data_create(RETAINED_KEY, sizeof *retained);
         retained->link.fd = -1;
-        retained->running = wgw_running_create();
     }
     return retained;
 }
@@ -392,7 +477,7 @@ static generation_t *begin_generation(apr_pool_t *pconf, server_rec *server,
 {
     generation_t *g = apr_pcalloc(pconf, sizeof *g);
 
-    *g = (generation_t){ .retained = retained_get(), .server = server, .pools = pools,
+    *g = (generation_t){ .retained = retained_get(), .running = wgw_running_get(), .server = server, .pools = pools,
                          .prefix = prefix, .owner = getpid(), .pipe = { -1, -1 }, .pconf = pconf };
     g->program = program ? program : WGW_LIBDIR "/wsgigw-supervisor";
     g->number = ++g->retained->generation;
@@ -405,11 +490,14 @@ static generation_t *begin_generation(apr_pool_t *pconf, server_rec *server,
 static void note_ready(generation_t *g)
 {
     g->retained->is_ending = g->pools->nelts == 0;
-    wgw_running_note(g->retained->running, g->pools, g->prefix);
+    wgw_running_note(g->running, g->pools, g->prefix);
 }
 
 static bool start_generation(generation_t *g)
 {
+    bool is_needed = g->pools->nelts || g->retained->link.pid;
+    bool is_there = !is_needed || ensure_supervisor(g);
+
     if (!make_pools(g))
         return false;
     if (pipe2(g->pipe, O_CLOEXEC) != 0) {
@@ -417,9 +505,9 @@ static bool start_generation(generation_t *g)
                      WGWNO(0132) "no pipe could be made for the daemon processes");
         return false;
     }
-    if (g->pools->nelts == 0 && !g->retained->link.pid)
+    if (!is_needed)
         return true;
-    if (!ensure_supervisor(g) || !hand_over(g)) {
+    if (!is_there || !hand_over(g)) {
         g->is_due = true;
         return false;
     }
@@ -473,7 +561,7 @@ void wgw_parent_child_init(void)
     if (!g || getpid() == g->owner) /* httpd -X has no children */
         return;
     wgw_parent_link_close(&g->retained->link);
-    wgw_running_child_init(g->retained->running);
+    wgw_running_child_init(g->running);
     if (g->pipe[0] >= 0)
         close(g->pipe[0]);
     g->pipe[0] = -1;

@@ -141,8 +141,10 @@ static bool decode(const char *data, size_t len, wgw_answer_t *out)
         out->generation = wgw_cursor_u32(&c);
     if (out->kind == WGW_CONTROL_FAILED)
         snprintf(out->why, sizeof out->why, "%s", wgw_cursor_text(&c, NULL));
+    if (out->kind == WGW_CONTROL_HERE)
+        out->stays = wgw_cursor_u8(&c) == 1;
     return wgw_cursor_is_done(&c) && out->kind >= WGW_CONTROL_READY &&
-           out->kind <= WGW_CONTROL_DRAINED;
+           out->kind <= WGW_CONTROL_HERE;
 }
 
 wgw_parent_link_status_t wgw_parent_link_receive(const wgw_parent_link_t *link,

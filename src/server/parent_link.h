@@ -11,6 +11,7 @@
 #include "base/deadline.h"
 #include "wsgigw/control.h"
 
+/* Retained over configurations, and over builds of this module: it stays as it is. */
 typedef struct wgw_parent_link_t {
     pid_t pid;          /* 0: no supervisor */
     int fd;             /* -1: no channel; CLOEXEC, O_NONBLOCK */
@@ -21,6 +22,7 @@ typedef struct wgw_answer_t {
     wgw_control_message_t kind;
     uint32_t generation;
     char why[1024];     /* FAILED */
+    bool stays;         /* HERE */
 } wgw_answer_t;
 
 typedef enum wgw_parent_link_status_t {

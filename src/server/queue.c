@@ -182,13 +182,22 @@ bool wgw_queue_enter(const wgw_pool_t *pool, const request_rec *r, wgw_deadline_
         return false;
     }
     wgw_entry_t *entry = &wgw_board_entries(pool->board, pool->row_count)[number];
+    int64_t now_us = wgw_now_us();
     atomic_store(&entry->client_pid, getpid());
-    atomic_store(&entry->since_us, wgw_now_us());
+    atomic_store(&entry->since_us, now_us);
+    atomic_store(&entry->entered_us, now_us);
+    atomic_store(&entry->has_head, 0);
+    apr_cpystrn(entry->client, r->useragent_ip ? r->useragent_ip : "", sizeof entry->client);
     apr_cpystrn(entry->log_id, r->log_id ? r->log_id : "", sizeof entry->log_id);
     apr_snprintf(entry->line, sizeof entry->line, "%s %s", r->method, r->unparsed_uri);
     *seat_out = (wgw_seat_t){ .pool = pool, .entry = entry, .number = (unsigned)number,
                               .wait_by = wgw_deadline_earlier(wgw_deadline_in_us(wait_us), ends_by) };
     return true;
+}
+
+void wgw_queue_note_head(const wgw_seat_t *seat)
+{
+    atomic_store_explicit(&seat->entry->has_head, 1, memory_order_relaxed);
 }
 
 void wgw_queue_leave(wgw_seat_t *seat)

@@ -53,6 +53,10 @@ void wgw_queue_want_fresh(wgw_seat_t *seat);
 /* Tell whether the request may be served by what is loaded, because no process with the new code could
  * be started, or not in time. Context: after wgw_queue_want_fresh(), and a claim. */
 bool wgw_queue_is_old_right(const wgw_seat_t *seat);
+
+/* The head of the response has come: for people who read the scoreboard. */
+void wgw_queue_note_head(const wgw_seat_t *seat);
+
 /* Tell whether the process says that no Python runs for the request any more. */
 bool wgw_queue_is_done(const wgw_seat_t *seat);
 

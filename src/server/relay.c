@@ -189,6 +189,7 @@ static step_t pass_on(relay_t *y, bool is_last)
 static step_t take_head(relay_t *y, const wgw_head_t *head)
 {
     y->has_head = true;
+    wgw_queue_note_head(&y->seat);
     return y->x->exchange.ops->send_head(&y->x->exchange, head) ? STEP_OVER : STEP_ON;
 }
 
@@ -648,6 +649,16 @@ static wgw_deadline_t queue_end(const wgw_request_t *request)
     return (wgw_deadline_t){ request->ends_by.at_us ? request->ends_by.at_us : INT64_MAX };
 }
 
+static void count_status(const wgw_pool_t *pool, int http_status)
+{
+    if (http_status == HTTP_BAD_GATEWAY)
+        atomic_fetch_add(&pool->board->bad_gateway_count, 1);
+    else if (http_status == HTTP_SERVICE_UNAVAILABLE)
+        atomic_fetch_add(&pool->board->unavailable_count, 1);
+    else if (http_status == HTTP_GATEWAY_TIME_OUT)
+        atomic_fetch_add(&pool->board->gateway_timeout_count, 1);
+}
+
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 {
     relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
@@ -669,6 +680,7 @@ int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
         set_client_timeout(&y, &before, false);
         wgw_queue_leave(&y.seat);
     }
+    count_status(pool, status);
     wgw_upload_deinit(&y.upload);
     wgw_buffer_deinit(&y.in);
     free(y.reply.fields.fields);

@@ -17,8 +17,10 @@
 #include "base/buffer.h"
 #include "server/module.h"
 #include "server/pool_spec.h"
+#include "wsgigw/layout.h"
 
 enum { LEAST_ENTRIES = 8, KEY_BYTES = 32 };
+enum { RUNNING_VERSION = 1 }; /* another number for every change of one_t */
 enum { ROWS_OF_PLACE = 3 }; /* one serves, one is on trial, one finishes what it has */
 
 typedef struct {
@@ -50,7 +52,6 @@ static apr_status_t drop_board(void *ctx)
 
 void wgw_running_mark_board(const wgw_pool_t *pool)
 {
-    pool->board->magic = WGW_BOARD_MAGIC;
     pool->board->row_count = pool->row_count;
     pool->board->entry_count = pool->entry_count;
     atomic_store(&pool->board->is_down, 0);
@@ -186,20 +187,28 @@ bool wgw_running_make(const wgw_running_t *running, apr_pool_t *pconf, wgw_pool_
     return make_key(pool->key) && make_board(pconf, pool);
 }
 
-static apr_status_t close_board(void *ctx)
+/* No cleanups: this module may be loaded anew, elsewhere or in another build, while they wait. */
+static void close_boards(const apr_array_header_t *pools)
 {
-    one_t *one = ctx;
-
-    if (one->board_fd >= 0)
-        close(one->board_fd);
-    one->board_fd = -1;
-    return APR_SUCCESS;
+    for (int i = 0; pools && i < pools->nelts; i++) {
+        one_t *one = &APR_ARRAY_IDX(pools, i, one_t);
+        if (one->board_fd >= 0)
+            close(one->board_fd);
+        one->board_fd = -1;
+    }
 }
 
 void wgw_running_child_init(wgw_running_t *running)
 {
-    for (int i = 0; running->pools && i < running->pools->nelts; i++)
-        close_board(&APR_ARRAY_IDX(running->pools, i, one_t));
+    close_boards(running->pools);
+}
+
+void wgw_running_forget(wgw_running_t *running)
+{
+    close_boards(running->pools);
+    if (running->memory)
+        apr_pool_destroy(running->memory);
+    *running = (wgw_running_t){ .memory = NULL };
 }
 
 void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools, const char *prefix)
@@ -216,15 +225,18 @@ void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools, c
                         .socket_path = apr_pstrdup(p, pool->socket_path),
                         .board_fd = fcntl(pool->board_fd, F_DUPFD_CLOEXEC, 0) };
         memcpy(one->key, pool->key, sizeof one->key);
-        apr_pool_cleanup_register(p, one, close_board, close_board);
     }
-    if (running->memory)
-        apr_pool_destroy(running->memory);
-    running->memory = p;
-    running->pools = list;
+    wgw_running_forget(running);
+    *running = (wgw_running_t){ .memory = p, .pools = list };
 }
 
-wgw_running_t *wgw_running_create(void)
+/* Found by builds of this module only that have the same in mind. */
+wgw_running_t *wgw_running_get(void)
 {
-    return apr_pcalloc(ap_pglobal, sizeof(wgw_running_t));
+    char key[80];
+
+    apr_snprintf(key, sizeof key, "wsgigw-running-%d-%" APR_UINT64_T_HEX_FMT "-%d", RUNNING_VERSION,
+                 wgw_layout(), (int)sizeof(one_t));
+    wgw_running_t *running = ap_retained_data_get(key);
+    return running ? running : ap_retained_data_create(key, sizeof *running);
 }

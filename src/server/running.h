@@ -11,8 +11,8 @@
 
 typedef struct wgw_running_t wgw_running_t;
 
-/* Lives: as long as httpd. */
-wgw_running_t *wgw_running_create(void);
+/* What a reading of the configuration before this one has left, or nothing. Lives: as long as httpd. */
+wgw_running_t *wgw_running_get(void);
 
 /* Give a pool its scoreboard, its key, and the path of its sockets: those it has, or new ones. They
  * go with `pconf`. Returns: false with errno set. */
@@ -21,6 +21,9 @@ bool wgw_running_make(const wgw_running_t *running, apr_pool_t *pconf, wgw_pool_
 
 /* These pools, and no others, are what the supervisor runs now; their sockets begin with `prefix`. */
 void wgw_running_note(wgw_running_t *running, const apr_array_header_t *pools, const char *prefix);
+
+/* The supervisor runs none of them any more. */
+void wgw_running_forget(wgw_running_t *running);
 
 /* Close what only the parent needs. Context: a child of httpd. */
 void wgw_running_child_init(wgw_running_t *running);

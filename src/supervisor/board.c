@@ -64,9 +64,13 @@ const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_coun
     board->were_left = calloc(entry_count, sizeof *board->were_left);
     if (!board->quiet_counts || !board->use_counts || !board->were_left)
         return "memory is short";
-    for (uint32_t r = 0; r < row_count; r++)
-        wgw_sup_board_hide(board, r);
     return NULL;
+}
+
+void wgw_sup_board_clear(wgw_sup_board_t *board)
+{
+    for (uint32_t r = 0; r < board->row_count; r++)
+        wgw_sup_board_hide(board, r);
 }
 
 void wgw_sup_board_close(wgw_sup_board_t *board)
@@ -150,23 +154,49 @@ static void copy_text(char *out, const char *text, size_t size)
     out[size - 1] = '\0';
 }
 
-bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
-                              uint32_t *at, int64_t now_us, wgw_begun_t *begun_out)
+static int64_t time_since(int64_t since_us, int64_t now_us)
+{
+    return since_us > 0 && since_us < now_us ? now_us - since_us : 0;
+}
+
+/* Returns: false when it is free, or nothing that it could be. */
+static bool see(const wgw_sup_board_t *board, wgw_entry_t *entry, int64_t now_us,
+                wgw_request_seen_t *out)
+{
+    uint32_t state = atomic_load(&entry->state);
+
+    *out = (wgw_request_seen_t){ .state = (wgw_entry_state_t)state,
+                                 .row = atomic_load(&entry->row),
+                                 .epoch = atomic_load(&entry->epoch),
+                                 .has_head = atomic_load(&entry->has_head) == 1 };
+    if (state == WGW_ENTRY_FREE || state > WGW_ENTRY_DONE ||
+        (state != WGW_ENTRY_WAITING && out->row >= board->row_count))
+        return false;
+    out->age_us = time_since(atomic_load(&entry->entered_us), now_us);
+    out->state_us = time_since(atomic_load(&entry->since_us), now_us);
+    copy_text(out->client, entry->client, sizeof out->client);
+    copy_text(out->log_id, entry->log_id, sizeof out->log_id);
+    copy_text(out->line, entry->line, sizeof out->line);
+    return true;
+}
+
+bool wgw_sup_board_next_request(const wgw_sup_board_t *board, uint32_t *at, int64_t now_us,
+                                wgw_request_seen_t *seen_out)
 {
     wgw_entry_t *entries = wgw_board_entries(board->map, board->row_count);
 
-    for (; *at < board->entry_count; ++*at) {
-        wgw_entry_t *entry = &entries[*at];
-        if (atomic_load(&entry->state) != WGW_ENTRY_BEGUN || atomic_load(&entry->row) != row ||
-            atomic_load(&entry->epoch) != epoch)
-            continue;
-        int64_t since_us = atomic_load(&entry->since_us);
-        begun_out->for_us = since_us > 0 && since_us < now_us ? now_us - since_us : 0;
-        copy_text(begun_out->line, entry->line, sizeof begun_out->line);
-        copy_text(begun_out->log_id, entry->log_id, sizeof begun_out->log_id);
-        ++*at;
-        return true;
-    }
+    while (*at < board->entry_count)
+        if (see(board, &entries[(*at)++], now_us, seen_out))
+            return true;
+    return false;
+}
+
+bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
+                              uint32_t *at, int64_t now_us, wgw_request_seen_t *seen_out)
+{
+    while (wgw_sup_board_next_request(board, at, now_us, seen_out))
+        if (seen_out->state == WGW_ENTRY_BEGUN && seen_out->row == row && seen_out->epoch == epoch)
+            return true;
     return false;
 }
 
@@ -200,16 +230,16 @@ int64_t wgw_sup_board_oldest_wait(const wgw_sup_board_t *board, int64_t now_us,
     return oldest_us;
 }
 
-/* Returns: 0 when it cannot be told. */
+/* Returns: -1 when it cannot be told; 0: it has none. */
 static pid_t parent_of(pid_t pid)
 {
     char path[32], text[512];
-    int parent = 0;
+    int parent = -1;
 
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     wgw_proc_read(path, text, sizeof text);
     const char *behind_name = strrchr(text, ')');
-    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : 0;
+    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : -1;
 }
 
 /* Only a question: a pid out of the scoreboard is never sent a signal. A pid that is not one of
@@ -218,8 +248,8 @@ static bool is_dead(const wgw_sup_board_t *board, int32_t pid)
 {
     if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
         return true;
-    pid_t parent = pid == board->parent ? 0 : parent_of(pid);
-    return parent && parent != board->parent;
+    pid_t parent = pid == board->parent ? -1 : parent_of(pid);
+    return parent >= 0 && parent != board->parent;
 }
 
 /* An entry is freed at the second sweep that finds it so: one that a child has just taken has no

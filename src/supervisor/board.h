@@ -23,11 +23,14 @@ typedef struct wgw_sup_board_t {
     uint8_t quiet_waits;
 } wgw_sup_board_t;
 
-/* Map the scoreboard, and say in it that no row has a process.
+/* Map the scoreboard.
  * Owns: fd, until wgw_sup_board_close(), also after a failure. Returns: NULL; or what is wrong. */
 const char *wgw_sup_board_open(wgw_sup_board_t *board, int fd, uint32_t row_count,
                                uint32_t entry_count);
 void wgw_sup_board_close(wgw_sup_board_t *board);
+
+/* Say in it that no row has a process. */
+void wgw_sup_board_clear(wgw_sup_board_t *board);
 
 /* Choose the epoch of the next process of any row: never 0, never the same twice in a row. */
 uint32_t wgw_sup_board_next_epoch(wgw_sup_board_t *board);
@@ -47,17 +50,26 @@ void wgw_sup_board_hide(wgw_sup_board_t *board, uint32_t row);
 /* The process of a row has ended; `status` as of waitpid(). */
 void wgw_sup_board_end(wgw_sup_board_t *board, uint32_t row, uint32_t epoch, int status);
 
-/* A request that a process had begun: texts are copies, NUL-terminated, not to be trusted. */
-typedef struct wgw_begun_t {
-    char line[WGW_REQUEST_LINE_SIZE];
+/* A request: texts are copies, NUL-terminated, not to be trusted. */
+typedef struct wgw_request_seen_t {
+    wgw_entry_state_t state; /* not FREE */
+    uint32_t row, epoch;     /* of the process that has it, unless it is WAITING */
+    bool has_head;           /* its response has begun */
+    int64_t age_us;          /* since it was put into the queue */
+    int64_t state_us;        /* since `state` has changed */
+    char client[WGW_CLIENT_SIZE];
     char log_id[WGW_LOG_ID_SIZE];
-    int64_t for_us;
-} wgw_begun_t;
+    char line[WGW_REQUEST_LINE_SIZE];
+} wgw_request_seen_t;
 
-/* Read the next request that the process of a row had begun, from entry *at on, which is moved.
- * Returns: false when there is none any more. */
+/* Read the next request, from entry *at on, which is moved. Returns: false when there is none any
+ * more. */
+bool wgw_sup_board_next_request(const wgw_sup_board_t *board, uint32_t *at, int64_t now_us,
+                                wgw_request_seen_t *seen_out);
+
+/* The same, of those that the process of a row has begun. */
 bool wgw_sup_board_next_begun(const wgw_sup_board_t *board, uint32_t row, uint32_t epoch,
-                              uint32_t *at, int64_t now_us, wgw_begun_t *begun_out);
+                              uint32_t *at, int64_t now_us, wgw_request_seen_t *seen_out);
 
 /* What one row is doing, as it says. */
 typedef struct wgw_row_use_t {

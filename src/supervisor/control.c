@@ -121,3 +121,10 @@ void wgw_sup_channel_send(const wgw_channel_t *channel, wgw_control_message_t ki
         (void)!send(channel->fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     wgw_buffer_deinit(&b);
 }
+
+void wgw_sup_channel_greet(const wgw_channel_t *channel, bool stays)
+{
+    const unsigned char here[] = { WGW_CONTROL_HERE, stays };
+
+    (void)!send(channel->fd, here, sizeof here, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

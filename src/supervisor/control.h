@@ -45,4 +45,7 @@ void wgw_sup_received_close(wgw_received_t *received);
 void wgw_sup_channel_send(const wgw_channel_t *channel, wgw_control_message_t kind,
                           uint32_t generation, const char *why);
 
+/* Send HERE. Blocks: never. */
+void wgw_sup_channel_greet(const wgw_channel_t *channel, bool stays);
+
 #endif

@@ -10,6 +10,8 @@
 #include "base/deadline.h"
 #include "supervisor/pool.h"
 
+#define LEAVING_KEEP_US INT64_C(600000000) /* httpd children with requests longer than that are not waited for */
+
 typedef struct node_t {
     struct node_t *next;
     wgw_sup_pool_t *pool;
@@ -289,6 +291,12 @@ void wgw_sup_generations_end(wgw_generations_t *all, bool drains, int64_t gracef
         end(g, drains, graceful_limit_us, shutdown_limit_us);
 }
 
+void wgw_sup_generations_leave(wgw_generations_t *all)
+{
+    wgw_sup_generations_forget(all);
+    make_old(all->list, LEAVING_KEEP_US, wgw_now_us());
+}
+
 bool wgw_sup_generations_are_over(const wgw_generations_t *all, bool is_ending)
 {
     if (is_ending)
@@ -347,6 +355,65 @@ int64_t wgw_sup_generations_tick(wgw_generations_t *all, int64_t now_us)
     return wake_us;
 }
 
+/* --- what people ask for -------------------------------------------------------------- */
+
+void wgw_sup_generations_show(const wgw_generations_t *all, wgw_json_t *json, int64_t now_us)
+{
+    for (const generation_t *g = all->list; g; g = g->next)
+        for (const node_t *node = g->pools; node; node = node->next)
+            wgw_sup_pool_show(node->pool, json, g->number, g->is_old || g->is_ending, now_us);
+}
+
+static bool begin_reload(wgw_sup_pool_t *pool, wgw_reload_t *reload)
+{
+    *reload = (wgw_reload_t){ .name = strdup(wgw_sup_pool_name(pool)),
+                              .path = strdup(wgw_sup_pool_path(pool)), .since_us = wgw_now_us() };
+    if (!reload->name || !reload->path)
+        return false;
+    reload->version = wgw_sup_pool_reload(pool);
+    return true;
+}
+
+size_t wgw_sup_generations_reload(wgw_generations_t *all, const char *name,
+                                  wgw_reload_t **list_out)
+{
+    const generation_t *g = all->list && !all->list->is_ending ? all->list : NULL;
+    size_t count = 0, most = 0;
+
+    for (const node_t *node = g ? g->pools : NULL; node; node = node->next)
+        most++;
+    *list_out = calloc(most + 1, sizeof **list_out);
+    for (const node_t *node = g && *list_out ? g->pools : NULL; node; node = node->next) {
+        if (*name && strcmp(wgw_sup_pool_name(node->pool), name) != 0)
+            continue;
+        if (!begin_reload(node->pool, &(*list_out)[count++]))
+            break;
+    }
+    return count;
+}
+
+void wgw_sup_generations_look_at_reload(wgw_generations_t *all, wgw_reload_t *reload)
+{
+    node_t **running = reload->path ? find_running(all, reload->path) : NULL;
+    const char *why = "";
+
+    reload->is_gone = !running;
+    if (!running)
+        return;
+    reload->state = wgw_sup_pool_look_at_reload((*running)->pool, reload->version,
+                                                reload->since_us, &why);
+    snprintf(reload->why, sizeof reload->why, "%s", why);
+}
+
+void wgw_sup_reloads_free(wgw_reload_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(list[i].name);
+        free(list[i].path);
+    }
+    free(list);
+}
+
 void wgw_sup_generations_destroy(wgw_generations_t *all)
 {
     wgw_sup_generations_forget(all);
@@ -356,4 +423,94 @@ void wgw_sup_generations_destroy(wgw_generations_t *all)
         destroy(g);
     }
     free(all);
+}
+
+/* --- over exec() ---------------------------------------------------------------------- */
+
+static uint32_t count_pools(const generation_t *g)
+{
+    uint32_t count = 0;
+
+    for (const node_t *node = g->pools; node; node = node->next)
+        count++;
+    return count;
+}
+
+uint32_t wgw_sup_generations_pool_count(const wgw_generations_t *all)
+{
+    uint32_t count = 0;
+
+    for (const generation_t *g = all->list; g; g = g->next)
+        count += count_pools(g);
+    return count;
+}
+
+static void restore_pool(generation_t *g, wgw_state_t *state)
+{
+    node_t *node = calloc(1, sizeof *node);
+    wgw_sup_pool_t *pool = node ? wgw_sup_pool_restore(g->loop, state) : NULL;
+
+    if (pool) {
+        *node = (node_t){ .pool = pool, .log_fd = -1 };
+        append(g, node);
+        return;
+    }
+    free(node);
+    state->in.is_bad = true;
+}
+
+static void move_pools(generation_t *g, wgw_state_t *state)
+{
+    uint32_t count = count_pools(g);
+
+    wgw_sup_state_u32(state, &count);
+    for (node_t *node = g->pools; state->is_saving && node; node = node->next)
+        wgw_sup_pool_save(node->pool, state);
+    while (!state->is_saving && count-- && !state->in.is_bad)
+        restore_pool(g, state);
+}
+
+static void move_generation(generation_t *g, wgw_state_t *state)
+{
+    wgw_sup_state_u32(state, &g->number);
+    wgw_sup_state_i64(state, &g->keep_us);
+    wgw_sup_state_bool(state, &g->is_old);
+    wgw_sup_state_bool(state, &g->is_ending);
+    wgw_sup_state_bool(state, &g->has_no_children);
+    wgw_sup_state_i64(state, &g->until_us);
+    wgw_sup_state_fd(state, &g->children.fd);
+    if (!state->is_saving && g->children.fd >= 0 && !wgw_sup_loop_add(g->loop, &g->children, EPOLLIN))
+        state->in.is_bad = true;
+    move_pools(g, state);
+}
+
+/* Returns: where the next one goes. */
+static generation_t **restore_generation(wgw_generations_t *all, generation_t **at, wgw_state_t *state)
+{
+    generation_t *g = calloc(1, sizeof *g);
+
+    if (!g) {
+        state->in.is_bad = true;
+        return at;
+    }
+    g->loop = all->loop;
+    g->children = (wgw_watch_t){ .fd = -1, .call = on_children, .ctx = g };
+    *at = g;
+    move_generation(g, state);
+    return &g->next;
+}
+
+void wgw_sup_generations_move(wgw_generations_t *all, wgw_state_t *state)
+{
+    generation_t **at = &all->list;
+    uint32_t count = 0;
+
+    for (const generation_t *g = all->list; g; g = g->next)
+        count++;
+    wgw_sup_state_u32(state, &all->number);
+    wgw_sup_state_u32(state, &count);
+    for (generation_t *g = all->list; state->is_saving && g; g = g->next)
+        move_generation(g, state);
+    while (!state->is_saving && count-- && !state->in.is_bad)
+        at = restore_generation(all, at, state);
 }

@@ -7,8 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
+#include "supervisor/look.h"
 #include "supervisor/loop.h"
 #include "supervisor/message.h"
+#include "supervisor/state.h"
 
 typedef struct wgw_generations_t wgw_generations_t;
 
@@ -38,9 +41,41 @@ uint32_t wgw_sup_generations_number(const wgw_generations_t *all);
 void wgw_sup_generations_end(wgw_generations_t *all, bool drains, int64_t graceful_limit_us,
                              int64_t shutdown_limit_us);
 
+/* No other generation comes: the newest one, too, ends when its children are gone. */
+void wgw_sup_generations_leave(wgw_generations_t *all);
+
+/* Save all generations, or restore them where there are none; what was begun is not among them. */
+void wgw_sup_generations_move(wgw_generations_t *all, wgw_state_t *state);
+
+/* How many pools there are. */
+uint32_t wgw_sup_generations_pool_count(const wgw_generations_t *all);
+
 /* Tell whether nothing is left to do: there is no pool, and either the parent has committed a
  * generation without any, or all were told to end. */
 bool wgw_sup_generations_are_over(const wgw_generations_t *all, bool is_ending);
+
+/* Write an object for each pool: those of the newest generation, then the others. */
+void wgw_sup_generations_show(const wgw_generations_t *all, wgw_json_t *json, int64_t now_us);
+
+/* A pool that was told to reload. */
+typedef struct wgw_reload_t {
+    char *name, *path;    /* of the pool */
+    uint32_t version;     /* of the processes that it is to have */
+    int64_t since_us;
+    bool is_gone;         /* the pool: another configuration has none of it, or another one */
+    wgw_reload_state_t state;
+    char why[320];        /* FAILED */
+} wgw_reload_t;
+
+/* Reload the pools of the newest generation that have this name; "": all of them.
+ * Owns: *list_out, of as many as it returns; to be given to wgw_sup_reloads_free(). */
+size_t wgw_sup_generations_reload(wgw_generations_t *all, const char *name,
+                                  wgw_reload_t **list_out);
+
+/* Bring `reload` up to date. */
+void wgw_sup_generations_look_at_reload(wgw_generations_t *all, wgw_reload_t *reload);
+
+void wgw_sup_reloads_free(wgw_reload_t *list, size_t count);
 
 /* Do what is due. Returns: when to call it next. */
 int64_t wgw_sup_generations_tick(wgw_generations_t *all, int64_t now_us);

@@ -76,15 +76,9 @@ static bool give_to_owner(wgw_listener_t *l, uint32_t uid)
     return is_given;
 }
 
-bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint32_t row, char *why,
-                           size_t why_size)
+/* Returns: false, with a sentence in `why`. */
+static bool listen_there(wgw_listener_t *l, const wgw_pool_spec_t *spec, char *why, size_t why_size)
 {
-    *l = (wgw_listener_t){ .fd = -1 };
-    if (!set_address(l, spec, row, why, why_size))
-        return false;
-    const char *path = l->address.sun_path;
-    if (unlink(path) != 0 && errno != ENOENT)
-        return fail(l, "removing a stale file", why, why_size);
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->fd < 0)
         return fail(l, "socket()", why, why_size);
@@ -99,12 +93,75 @@ bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint3
     return true;
 }
 
-void wgw_sup_listener_close(wgw_listener_t *l)
+bool wgw_sup_listener_open(wgw_listener_t *l, const wgw_pool_spec_t *spec, uint32_t row, char *why,
+                           size_t why_size)
+{
+    *l = (wgw_listener_t){ .fd = -1 };
+    if (!set_address(l, spec, row, why, why_size))
+        return false;
+    if (unlink(l->address.sun_path) != 0 && errno != ENOENT)
+        return fail(l, "removing a stale file", why, why_size);
+    return listen_there(l, spec, why, why_size);
+}
+
+/* A socket that nobody listens at any more refuses. */
+static bool is_stale(const wgw_listener_t *l)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool is_refused = fd >= 0 &&
+                      connect(fd, (const struct sockaddr *)&l->address, sizeof l->address) != 0 &&
+                      errno == ECONNREFUSED;
+
+    if (fd >= 0)
+        close(fd);
+    return is_refused;
+}
+
+/* Returns: NULL; or what is in the way. */
+static const char *clear_way(const wgw_listener_t *l)
 {
     struct stat st;
 
-    if (l->inode && lstat(l->address.sun_path, &st) == 0 && st.st_dev == l->device &&
-        st.st_ino == l->inode)
+    if (lstat(l->address.sun_path, &st) != 0)
+        return NULL; /* bind() tells, if that is not because there is nothing */
+    if (!S_ISSOCK(st.st_mode))
+        return "a file that is no socket is there";
+    if (!is_stale(l))
+        return "another httpd listens there, which has the same WSGISocketPrefix";
+    return unlink(l->address.sun_path) == 0 || errno == ENOENT ? NULL
+                                                               : "a stale file cannot be removed";
+}
+
+bool wgw_sup_listener_open_at(wgw_listener_t *l, const char *path, char *why, size_t why_size)
+{
+    static const wgw_pool_spec_t OURS = { .socket_uid = WGW_SPEC_NONE, .listen_backlog = 16 };
+
+    *l = (wgw_listener_t){ .fd = -1, .address.sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof l->address.sun_path) {
+        snprintf(why, why_size, "the path is longer than the %zu bytes that the system takes (%.200s)",
+                 sizeof l->address.sun_path - 1, path);
+        return false;
+    }
+    memcpy(l->address.sun_path, path, strlen(path));
+    const char *wrong = clear_way(l);
+    if (wrong) {
+        snprintf(why, why_size, "%s: %s", path, wrong);
+        return false;
+    }
+    return listen_there(l, &OURS, why, why_size);
+}
+
+bool wgw_sup_listener_is_there(const wgw_listener_t *l)
+{
+    struct stat st;
+
+    return l->inode && lstat(l->address.sun_path, &st) == 0 && st.st_dev == l->device &&
+           st.st_ino == l->inode;
+}
+
+void wgw_sup_listener_close(wgw_listener_t *l)
+{
+    if (wgw_sup_listener_is_there(l))
         unlink(l->address.sun_path);
     if (l->fd >= 0)
         close(l->fd);
@@ -119,4 +176,17 @@ void wgw_sup_listener_refuse(const wgw_listener_t *listener)
 
     for (int i = 0; i < MOST && (sock = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0; i++)
         close(sock);
+}
+
+void wgw_sup_listener_move(wgw_listener_t *listener, wgw_state_t *state)
+{
+    uint64_t device = listener->device, inode = listener->inode;
+
+    wgw_sup_state_fd(state, &listener->fd);
+    wgw_sup_state_u64(state, &device);
+    wgw_sup_state_u64(state, &inode);
+    wgw_sup_state_text(state, listener->address.sun_path, sizeof listener->address.sun_path);
+    listener->device = (dev_t)device;
+    listener->inode = (ino_t)inode;
+    listener->address.sun_family = AF_UNIX;
 }

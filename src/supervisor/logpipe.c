@@ -47,6 +47,15 @@ typedef struct {
     wgw_log_rate_t *rate;
 } target_t;
 
+static void keep_last(wgw_logpipe_t *pipe, const char *text, size_t len)
+{
+    size_t most = sizeof pipe->last - 1;
+    size_t kept = len < most ? len : most;
+
+    memcpy(pipe->last, text, kept);
+    pipe->last[kept] = '\0';
+}
+
 /* Write a line, or the next piece of one. */
 static void write_piece(wgw_logpipe_t *pipe, const target_t *to, const char *text, size_t len,
                         bool is_last)
@@ -56,6 +65,8 @@ static void write_piece(wgw_logpipe_t *pipe, const target_t *to, const char *tex
 
     if (len && text[len - 1] == '\r')
         len--;
+    if (!pipe->is_inside && len > prefix && pipe->level <= WGW_LOG_ERR)
+        keep_last(pipe, text + prefix, len - prefix);
     if (!is_rest && len > prefix && pipe->level <= to->most &&
         wgw_sup_log_rate_take(to->rate, wgw_now_us()))
         wgw_sup_logfile_write(to->file, pipe->level, pipe->pid, text + prefix, len - prefix);

@@ -9,7 +9,7 @@
 
 #include "supervisor/logfile.h"
 
-enum { WGW_LOG_LINE_MOST = 8192 };
+enum { WGW_LOG_LINE_MOST = 8192, WGW_LOG_LAST_SIZE = 200 };
 
 /* The lines that the processes of one pool may write. */
 typedef struct wgw_log_rate_t {
@@ -23,6 +23,7 @@ typedef struct wgw_logpipe_t {
     pid_t pid;              /* of the process that it was made for */
     wgw_level_t level;      /* of the line that has begun */
     bool is_inside;         /* pieces of this line were written already */
+    char last[WGW_LOG_LAST_SIZE]; /* begin of its last line at error, NUL-terminated */
     size_t len;             /* bytes in `buffer` */
     char buffer[WGW_LOG_LINE_MOST];
 } wgw_logpipe_t;

@@ -63,6 +63,10 @@ const char *wgw_sup_message_decode(const char *data, size_t len, wgw_parent_mess
     case WGW_CONTROL_STOP:
         out->is_graceful = wgw_cursor_u8(&c) == 1;
         return wgw_cursor_is_done(&c) ? NULL : "a STOP message is malformed";
+    case WGW_CONTROL_HELLO:
+        out->version = wgw_cursor_text(&c, NULL);
+        out->program = wgw_cursor_text(&c, NULL);
+        return wgw_cursor_is_done(&c) ? NULL : "a HELLO message is malformed";
     case WGW_CONTROL_COMMIT:
         return wgw_cursor_is_done(&c) ? NULL : "a COMMIT message is malformed";
     default:

@@ -22,6 +22,7 @@ typedef struct wgw_parent_message_t {
     uint64_t keep_us;         /* GENERATION: how long the generation before is kept at most */
     const char *control_path; /* GENERATION; points into the message */
     bool is_graceful;         /* STOP */
+    const char *version, *program; /* HELLO; they point into the message */
     wgw_pool_spec_t spec;     /* POOL; lies in `memory` */
     void *memory;             /* POOL; Owns: whoever called the decoder frees it */
 } wgw_parent_message_t;

@@ -12,60 +12,14 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "supervisor/board.h"
-#include "supervisor/elastic.h"
-#include "supervisor/listener.h"
+#include "supervisor/child.h"
 #include "supervisor/message.h"
+#include "supervisor/pool_parts.h"
 #include "supervisor/report.h"
-#include "supervisor/source.h"
 #include "supervisor/spawn.h"
-#include "supervisor/step.h"
-#include "supervisor/wear.h"
+#include "supervisor/status.h"
 
 #define SECOND_US INT64_C(1000000)
-#define DEADLOCK_MARGIN_US (5 * SECOND_US) /* for the process to find out by itself */
-#define CALM_SWEEP_US (5 * SECOND_US) /* between looks at a scoreboard that nobody uses */
-#define LOOK_US (SECOND_US / 4)        /* between looks at the queue of an elastic pool */
-
-typedef struct {
-    wgw_listener_t listener;
-    wgw_watch_t hup;        /* of the listener */
-    bool is_shut;           /* the listener must be bound anew */
-    pid_t pid;              /* 0 none */
-    uint32_t epoch, version;
-    wgw_wear_t wear;
-    bool has_to_load, is_cold; /* see wgw_action_t; it is to load nothing before a request needs it */
-    bool was_ready, has_left, has_asked; /* it has said so, which it may once */
-    bool is_silent;         /* it was found not to have its interpreter */
-    int64_t silent_us;      /* its last note of having had its interpreter, too old; 0 it is not */
-    uint32_t message_count; /* of this process since message_us */
-    int64_t message_us;
-    wgw_watch_t exit, control;
-    wgw_source_t *source;
-} process_t;
-
-struct wgw_sup_pool_t {
-    const wgw_loop_t *loop;
-    wgw_pool_spec_t spec;
-    void *memory;           /* of spec */
-    wgw_sup_board_t board;
-    wgw_logfile_t logfile;
-    wgw_sources_t sources;
-    wgw_step_t *step;
-    wgw_warm_t warm;
-    wgw_versions_t versions; /* as the scoreboard and the log have them */
-    wgw_buffer_t stale;     /* the last STALE that has led to a reload */
-    int64_t reload_us;      /* when what has changed is to be loaded; 0: nothing has */
-    int64_t reloaded_us;    /* when it last was */
-    process_t *rows;        /* spec.row_count */
-    uint32_t *epochs;       /* of each row: room for one sweep */
-    int64_t wake_us;        /* the step function's */
-    int64_t sweep_us;       /* when to look at the scoreboard next */
-    int64_t look_us;        /* when to look at the queue next, of an elastic pool */
-    wgw_elastic_t elastic;
-    int64_t said_us;        /* when lost log lines were last said */
-    bool is_over;
-};
 
 static void take(wgw_sup_pool_t *pool, wgw_event_t event);
 
@@ -108,7 +62,7 @@ static void say_lost(wgw_sup_pool_t *pool, int64_t now_us)
 static void on_listener(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
 
     (void)events;
@@ -129,7 +83,7 @@ static void close_listener(wgw_sup_pool_t *pool, uint32_t r)
 
 static bool open_listener(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
     close_listener(pool, r);
     if (!wgw_sup_listener_open(&row->listener, &pool->spec, r, why, why_size))
@@ -173,6 +127,7 @@ static void want(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 static void on_wants(wgw_sup_pool_t *pool, uint32_t r, wgw_cause_t cause)
 {
     pool->rows[r].has_asked = true;
+    wgw_sup_look_know(&pool->look, r);
     want(pool, r, cause);
 }
 
@@ -223,7 +178,7 @@ static void on_garbage(wgw_sup_pool_t *pool, uint32_t r)
 static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_message_t *message,
                        const char *data, size_t len)
 {
-    const process_t *row = &pool->rows[r];
+    const wgw_process_t *row = &pool->rows[r];
 
     if (message->kind == WGW_EXEC_READY && !row->was_ready)
         on_ready(pool, r);
@@ -241,7 +196,7 @@ static void on_message(wgw_sup_pool_t *pool, uint32_t r, const wgw_worker_messag
 }
 
 /* A process says little. One with many scripts says so when it starts, at once. */
-static bool is_too_much(process_t *row)
+static bool is_too_much(wgw_process_t *row)
 {
     enum { MESSAGES_MOST = 2000 }; /* in a second */
     int64_t now_us = wgw_now_us();
@@ -256,7 +211,7 @@ static bool is_too_much(process_t *row)
 static void on_control(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_worker_message_t message;
     char data[WGW_EXEC_MESSAGE_MOST];
     ssize_t n = recv(row->control.fd, data, sizeof data, MSG_TRUNC);
@@ -293,7 +248,7 @@ static void say_wait(wgw_sup_pool_t *pool, uint32_t r)
 static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
 {
     wgw_sup_pool_t *pool = ctx;
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
     int status = 0;
     pid_t rc = waitpid(row->pid, &status, WNOHANG);
@@ -305,6 +260,8 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
                       .epoch = row->epoch,
                       .was_expected = is_told(wgw_sup_step_phase(pool->step, r)) };
     wgw_sup_board_end(&pool->board, r, row->epoch, status);
+    wgw_sup_tally_end(&pool->tally, &end,
+                      wgw_sup_source_last(&pool->sources, row->source, row->pid));
     wgw_sup_source_orphan(&pool->sources, row->source);
     wgw_sup_report_end(&sink, &pool->spec, &pool->board, &end);
     wgw_sup_loop_close(pool->loop, &row->exit);
@@ -317,7 +274,7 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
 }
 
 /* A channel that takes no message is a process that reads none: its signals remain. */
-static void send_message(process_t *row, const wgw_buffer_t *b)
+static void send_message(wgw_process_t *row, const wgw_buffer_t *b)
 {
     if (row->control.fd >= 0 && !b->is_short)
         (void)!send(row->control.fd, b->data, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -326,7 +283,7 @@ static void send_message(process_t *row, const wgw_buffer_t *b)
 static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
 {
     static const wgw_warm_t NOTHING = { .count = 0 };
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_buffer_t b = { 0 };
 
     wgw_sup_start_encode(&b, &pool->spec,
@@ -343,15 +300,14 @@ static bool send_start(wgw_sup_pool_t *pool, uint32_t r)
 /* The process is there; from here on its exit is seen. Returns: what failed, or NULL. */
 static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *spawned)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
     row->pid = spawned->pid;
-    row->was_ready = row->has_left = row->has_asked = row->is_silent = false;
+    row->was_ready = row->has_left = row->has_asked = false;
     row->message_count = 0;
-    row->wear = (wgw_wear_t){ 0 };
-    row->silent_us = 0;
     row->epoch = wgw_sup_board_next_epoch(&pool->board);
     wgw_sup_board_begin(&pool->board, r, spawned->pid, row->version);
+    wgw_sup_look_begin(&pool->look, r, spawned->pid, row->epoch, row->version);
     wgw_sup_source_add(&pool->sources, spawned->log, spawned->pid, &row->source);
     row->exit = (wgw_watch_t){ .fd = spawned->pid_fd, .call = on_exit_of, .ctx = pool, .index = r };
     row->control = (wgw_watch_t){ .fd = spawned->control, .call = on_control, .ctx = pool,
@@ -367,10 +323,9 @@ static const char *adopt(wgw_sup_pool_t *pool, uint32_t r, const wgw_spawned_t *
 /* A process that could be made but not watched: it has not run the application yet. */
 static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
 
-    kill(row->pid, SIGKILL);
-    waitpid(row->pid, NULL, 0);
+    wgw_sup_child_wait(row->pid, 0);
     wgw_sup_source_drop(&pool->sources, row->source);
     wgw_sup_loop_close(pool->loop, &row->exit);
     wgw_sup_loop_close(pool->loop, &row->control);
@@ -379,7 +334,7 @@ static void abandon(wgw_sup_pool_t *pool, uint32_t r)
 
 static const char *try_spawn(wgw_sup_pool_t *pool, uint32_t r, char *why, size_t why_size)
 {
-    process_t *row = &pool->rows[r];
+    wgw_process_t *row = &pool->rows[r];
     wgw_spawned_t spawned;
 
     if ((row->is_shut || row->listener.fd < 0) && !open_listener(pool, r, why, why_size))
@@ -420,31 +375,13 @@ static void spawn(wgw_sup_pool_t *pool, const wgw_action_t *action)
     wgw_log(&sink, WGW_LOG_ERR,
             WGWNO(0102) "a process of pool '%s' cannot be started: %s; it is tried again",
             pool->spec.name, failed);
+    wgw_sup_tally_unmade(&pool->tally, failed);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r, .is_unmade = true });
 }
 
 /* --- actions -------------------------------------------------------------------------- */
 
-static void say_reason(wgw_sup_pool_t *pool, const wgw_action_t *action)
-{
-    wgw_log_sink_t sink = sink_of(pool);
-    const wgw_pool_spec_t *spec = &pool->spec;
-    long pid = (long)pool->rows[action->row].pid;
-
-    if (action->reason == WGW_REASON_STARTUP_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_ERR, WGWNO(0110) "process %ld of pool '%s' was not ready within "
-                "startup-timeout=%llu: it is killed", pid, spec->name,
-                (unsigned long long)(spec->startup_timeout_us / 1000000));
-    else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN,
-                WGWNO(0111) "process %ld of pool '%s' has not finished its requests in time "
-                "(graceful-timeout=): it is stopped", pid, spec->name);
-    else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
-        wgw_log(&sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
-                "(shutdown-timeout=): it is killed", pid, spec->name);
-}
-
-static void tell(process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
+static void tell(wgw_process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
 {
     wgw_buffer_t b = { 0 };
 
@@ -455,10 +392,12 @@ static void tell(process_t *row, wgw_exec_message_t kind, int64_t timeout_us)
 
 static void end_process(wgw_sup_pool_t *pool, const wgw_action_t *action)
 {
-    process_t *row = &pool->rows[action->row];
+    wgw_process_t *row = &pool->rows[action->row];
+    wgw_log_sink_t sink = sink_of(pool);
 
     wgw_sup_board_hide(&pool->board, action->row);
-    say_reason(pool, action);
+    wgw_sup_report_action(&sink, &pool->spec, action, row->pid);
+    wgw_sup_tally_action(&pool->tally, action, row->pid);
     if (!row->pid)
         return;
     if (action->kind == WGW_ACTION_KILL) {
@@ -480,10 +419,12 @@ static void note_versions(wgw_sup_pool_t *pool)
 
     if (versions.newest == pool->versions.newest && versions.failed == pool->versions.failed)
         return;
-    if (versions.failed && !pool->versions.failed)
+    if (versions.failed && !pool->versions.failed) {
+        wgw_sup_tally_failed_version(&pool->tally);
         wgw_log(&sink, WGW_LOG_ERR,
                 WGWNO(0129) "the new code of pool '%s' does not import, see the lines before: the old "
                 "processes go on serving, until it changes again", pool->spec.name);
+    }
     pool->versions = versions;
     wgw_sup_board_set_versions(&pool->board, versions.newest, versions.failed);
 }
@@ -510,11 +451,20 @@ static void take(wgw_sup_pool_t *pool, wgw_event_t event)
     free(copy);
 }
 
+static void on_found(void *ctx, wgw_event_t found)
+{
+    wgw_sup_pool_t *pool = ctx;
+
+    if (found.kind == WGW_EVENT_REPLACE)
+        want(pool, found.row, found.cause);
+    else
+        take(pool, found);
+}
+
 /* --- the pool ------------------------------------------------------------------------- */
 
-wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
-                                    void *memory, int board_fd, int log_fd, char *why,
-                                    size_t why_size)
+wgw_sup_pool_t *wgw_sup_pool_make(const wgw_loop_t *loop, const wgw_pool_spec_t *spec, void *memory,
+                                  int board_fd, int log_fd, char *why, size_t why_size)
 {
     wgw_sup_pool_t *pool = calloc(1, sizeof *pool);
 
@@ -529,11 +479,9 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
     pool->spec = *spec;
     pool->memory = memory;
     pool->wake_us = WGW_STEP_NEVER;
-    pool->look_us = spec->process_least ? 0 : WGW_STEP_NEVER;
     wgw_sup_logfile_init(&pool->logfile, log_fd);
     wgw_sup_sources_init(&pool->sources, loop, &pool->logfile, (wgw_level_t)spec->log_level);
     pool->rows = calloc(spec->row_count, sizeof *pool->rows);
-    pool->epochs = calloc(spec->row_count, sizeof *pool->epochs);
     pool->step = wgw_sup_step_create(&(wgw_step_config_t){
         .process_count = spec->process_count, .row_count = spec->row_count,
         .process_least = spec->process_least,
@@ -545,15 +493,42 @@ wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_
         .shutdown_timeout_us = (int64_t)spec->shutdown_timeout_us });
     const char *wrong = wgw_sup_board_open(&pool->board, board_fd, spec->row_count,
                                            spec->entry_count);
+    pool->tally.map = pool->board.map;
     if (pool->rows)
         for (uint32_t r = 0; r < spec->row_count; r++)
             pool->rows[r].listener.fd = pool->rows[r].hup.fd = pool->rows[r].exit.fd =
                 pool->rows[r].control.fd = -1;
-    if (!wrong && pool->rows && pool->epochs && pool->step)
+    bool can_look = wgw_sup_look_init(&pool->look, &pool->spec, &pool->board, pool->step,
+                                      sink_of(pool), on_found);
+    if (!wrong && pool->rows && can_look && pool->step)
         return pool;
     snprintf(why, why_size, "pool '%s': %s", spec->name, wrong ? wrong : "memory is short");
     wgw_sup_pool_destroy(pool);
     return NULL;
+}
+
+wgw_sup_pool_t *wgw_sup_pool_create(const wgw_loop_t *loop, const wgw_pool_spec_t *spec,
+                                    void *memory, int board_fd, int log_fd, char *why,
+                                    size_t why_size)
+{
+    wgw_sup_pool_t *pool = wgw_sup_pool_make(loop, spec, memory, board_fd, log_fd, why, why_size);
+
+    if (pool)
+        wgw_sup_board_clear(&pool->board);
+    return pool;
+}
+
+bool wgw_sup_pool_watch(wgw_sup_pool_t *pool, uint32_t r)
+{
+    wgw_process_t *row = &pool->rows[r];
+    int listener = row->is_shut ? -1 : row->listener.fd;
+
+    row->hup = (wgw_watch_t){ .fd = listener, .call = on_listener, .ctx = pool, .index = r };
+    row->exit = (wgw_watch_t){ .fd = row->exit.fd, .call = on_exit_of, .ctx = pool, .index = r };
+    row->control = (wgw_watch_t){ .fd = row->control.fd, .call = on_control, .ctx = pool, .index = r };
+    return (row->hup.fd < 0 || wgw_sup_loop_add(pool->loop, &row->hup, EPOLLRDHUP)) &&
+           (row->exit.fd < 0 || wgw_sup_loop_add(pool->loop, &row->exit, EPOLLIN)) &&
+           (row->control.fd < 0 || wgw_sup_loop_add(pool->loop, &row->control, EPOLLIN));
 }
 
 bool wgw_sup_pool_listen(wgw_sup_pool_t *pool, char *why, size_t why_size)
@@ -591,104 +566,45 @@ void wgw_sup_pool_go_on(wgw_sup_pool_t *pool, int log_fd)
         reload(pool, WGW_CAUSE_RELOAD);
 }
 
+const char *wgw_sup_pool_name(const wgw_sup_pool_t *pool)
+{
+    return pool->spec.name;
+}
+
+uint32_t wgw_sup_pool_reload(wgw_sup_pool_t *pool)
+{
+    reload(pool, WGW_CAUSE_ORDER);
+    return wgw_sup_step_versions(pool->step).newest;
+}
+
+wgw_reload_state_t wgw_sup_pool_look_at_reload(const wgw_sup_pool_t *pool, uint32_t version,
+                                               int64_t since_us, const char **why_out)
+{
+    bool has_failed = pool->tally.failed_us >= since_us;
+
+    *why_out = has_failed ? pool->tally.failure : "see the error log";
+    return wgw_sup_look_at_reload(&pool->look, version, has_failed);
+}
+
+void wgw_sup_pool_show(const wgw_sup_pool_t *pool, wgw_json_t *json, uint32_t generation,
+                       bool is_ending, int64_t now_us)
+{
+    wgw_sup_status_put(json, &(wgw_pool_status_t){ .look = &pool->look, .tally = &pool->tally,
+                                                   .generation = generation,
+                                                   .is_ending = is_ending }, now_us);
+}
+
 bool wgw_sup_pool_is_over(const wgw_sup_pool_t *pool)
 {
     return pool->is_over;
 }
 
-/* A process that says nothing of having had its interpreter, as all of it may be stopped. It is so
- * at two looks, as this process, too, may have been stopped meanwhile.
- * Returns: true when it is to be looked at again soon. */
-static bool look_at_interpreter(wgw_sup_pool_t *pool, uint32_t r, int64_t now_us)
+/* Who had claimed a thread of a process that is gone, and comes late. */
+static void refuse_late(wgw_sup_pool_t *pool)
 {
-    int64_t met_us = wgw_sup_board_met_us(&pool->board, r, now_us);
-    int64_t limit_us = (int64_t)pool->spec.deadlock_timeout_us + DEADLOCK_MARGIN_US;
-    process_t *row = &pool->rows[r];
-    wgw_log_sink_t sink = sink_of(pool);
-
-    if (!pool->spec.deadlock_timeout_us || row->has_asked || row->is_silent)
-        return false;
-    if (!met_us || now_us - met_us <= limit_us || row->silent_us != met_us) {
-        row->silent_us = met_us && now_us - met_us > limit_us ? met_us : 0;
-        return row->silent_us != 0;
-    }
-    wgw_log(&sink, WGW_LOG_ERR,
-            WGWNO(0160) "process %ld of pool '%s' has not had its interpreter for %lld s, and does not "
-            "say so itself (deadlock-timeout): it is replaced", (long)row->pid, pool->spec.name,
-            (long long)((now_us - met_us) / SECOND_US));
-    row->is_silent = true;
-    want(pool, r, WGW_CAUSE_DEADLOCK);
-    return true;
-}
-
-static void sweep(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    bool is_suspicious = false;
-
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        wgw_row_phase_t phase = wgw_sup_step_phase(pool->step, r);
-        pool->epochs[r] = phase == WGW_ROW_READY ? pool->rows[r].epoch : 0;
-        if (phase != WGW_ROW_READY && phase != WGW_ROW_STARTING)
-            wgw_sup_board_hide(&pool->board, r);
-        if (phase == WGW_ROW_EMPTY) /* who had claimed a thread of it, and comes late */
+    for (uint32_t r = 0; r < pool->spec.row_count; r++)
+        if (wgw_sup_step_phase(pool->step, r) == WGW_ROW_EMPTY)
             wgw_sup_listener_refuse(&pool->rows[r].listener);
-        if (phase == WGW_ROW_READY)
-            is_suspicious = look_at_interpreter(pool, r, now_us) || is_suspicious;
-    }
-    bool is_used = wgw_sup_board_sweep(&pool->board, pool->epochs, now_us);
-    bool is_watched = wgw_sup_wear_is_watched(&pool->spec);
-    pool->sweep_us = now_us + (is_used || is_suspicious || is_watched ? SECOND_US : CALM_SWEEP_US);
-}
-
-/* --- what is measured ----------------------------------------------------------------- */
-
-static void look_at_wear(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        process_t *row = &pool->rows[r];
-        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
-        wgw_cause_t cause;
-        if (wgw_sup_step_phase(pool->step, r) == WGW_ROW_READY &&
-            wgw_sup_wear_look(&row->wear, &pool->spec, row->pid, use.request_count,
-                              use.busy_count > 0, now_us, &cause))
-            take(pool, (wgw_event_t){ .kind = WGW_EVENT_REPLACE, .row = r, .cause = cause });
-    }
-}
-
-/* *calm_out: the row of the process with the fewest requests. */
-static wgw_load_t measure_load(wgw_sup_pool_t *pool, int64_t now_us, uint32_t *calm_out)
-{
-    wgw_load_t load = { .now_us = now_us, .process_count = wgw_sup_step_open_count(pool->step),
-                        .is_starting = wgw_sup_step_is_starting(pool->step) };
-    uint32_t least = UINT32_MAX;
-
-    load.oldest_wait_us = wgw_sup_board_oldest_wait(&pool->board, now_us, &load.waited_us);
-    for (uint32_t r = 0; r < pool->spec.row_count; r++) {
-        wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
-        if (wgw_sup_step_phase(pool->step, r) != WGW_ROW_READY)
-            continue;
-        load.busy_count += use.busy_count;
-        load.thread_count = use.thread_count;
-        if (use.busy_count <= least) {
-            least = use.busy_count;
-            *calm_out = r;
-        }
-    }
-    return load;
-}
-
-static void look_at_queue(wgw_sup_pool_t *pool, int64_t now_us)
-{
-    uint32_t calm = UINT32_MAX;
-    wgw_load_t load = measure_load(pool, now_us, &calm);
-    wgw_elastic_move_t move = wgw_sup_elastic_decide(&pool->elastic, &load,
-                                                     (int64_t)pool->spec.idle_timeout_us);
-
-    pool->look_us = now_us + LOOK_US;
-    if (move == WGW_ELASTIC_GROW)
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_GROW });
-    else if (move == WGW_ELASTIC_SHRINK && calm != UINT32_MAX)
-        take(pool, (wgw_event_t){ .kind = WGW_EVENT_SHRINK, .row = calm });
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -702,17 +618,12 @@ int64_t wgw_sup_pool_tick(wgw_sup_pool_t *pool, int64_t now_us)
         take(pool, (wgw_event_t){ .kind = WGW_EVENT_TICK });
     if (pool->reload_us && pool->reload_us <= now_us)
         reload(pool, WGW_CAUSE_SCRIPT);
-    if (pool->sweep_us <= now_us) {
-        sweep(pool, now_us);
-        if (wgw_sup_wear_is_watched(&pool->spec))
-            look_at_wear(pool, now_us);
-    }
-    if (pool->look_us <= now_us)
-        look_at_queue(pool, now_us);
+    if (wgw_sup_look_is_due(&pool->look, now_us))
+        refuse_late(pool);
+    int64_t look_us = wgw_sup_look_tick(&pool->look, now_us);
     int64_t resume_us = wgw_sup_sources_tick(&pool->sources, now_us);
     say_lost(pool, now_us);
-    int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, pool->sweep_us));
-    wake_us = earlier(wake_us, pool->look_us);
+    int64_t wake_us = earlier(resume_us, earlier(pool->wake_us, look_us));
     if (pool->reload_us)
         wake_us = earlier(wake_us, pool->reload_us);
     if (pool->sources.rate.dropped_count || pool->logfile.lost_count)
@@ -729,11 +640,11 @@ void wgw_sup_pool_destroy(wgw_sup_pool_t *pool)
         close_listener(pool, r);
     wgw_sup_board_close(&pool->board);
     wgw_sup_logfile_deinit(&pool->logfile);
+    wgw_sup_look_deinit(&pool->look);
     wgw_sup_step_destroy(pool->step);
     wgw_sup_warm_deinit(&pool->warm);
     wgw_buffer_deinit(&pool->stale);
     free(pool->rows);
-    free(pool->epochs);
     free(pool->memory);
     free(pool);
 }

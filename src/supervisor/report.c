@@ -22,6 +22,7 @@ const char *wgw_sup_cause_name(wgw_cause_t cause)
         [WGW_CAUSE_MEMORY] = "memory-reload",
         [WGW_CAUSE_REQUEST_TIMEOUT] = "request-timeout",
         [WGW_CAUSE_DEADLOCK] = "deadlock-timeout",
+        [WGW_CAUSE_ORDER] = "control socket",
     };
 
     return NAMES[cause];
@@ -31,7 +32,7 @@ static void report_requests(const wgw_log_sink_t *sink, const wgw_sup_board_t *b
                             const wgw_end_t *end)
 {
     int64_t now_us = wgw_now_us();
-    wgw_begun_t begun;
+    wgw_request_seen_t begun;
     uint32_t at = 0;
 
     for (int i = 0; i < REQUESTS_MOST; i++) {
@@ -40,7 +41,7 @@ static void report_requests(const wgw_log_sink_t *sink, const wgw_sup_board_t *b
         wgw_log(sink, WGW_LOG_ERR,
                 WGWNO(0104) "process %ld was serving %s (request id %s), for %lld.%lld s",
                 (long)end->pid, begun.line, *begun.log_id ? begun.log_id : "-",
-                (long long)(begun.for_us / 1000000), (long long)(begun.for_us / 100000 % 10));
+                (long long)(begun.state_us / 1000000), (long long)(begun.state_us / 100000 % 10));
     }
 }
 
@@ -134,4 +135,20 @@ void wgw_sup_report_end(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
     /* One that ended in order has answered; httpd may not have cleared the entry yet. */
     if (end->status != 0)
         report_requests(sink, board, end);
+}
+
+void wgw_sup_report_action(const wgw_log_sink_t *sink, const wgw_pool_spec_t *spec,
+                           const wgw_action_t *action, pid_t pid)
+{
+    if (action->reason == WGW_REASON_STARTUP_TIMEOUT)
+        wgw_log(sink, WGW_LOG_ERR, WGWNO(0110) "process %ld of pool '%s' was not ready within "
+                "startup-timeout=%llu: it is killed", (long)pid, spec->name,
+                (unsigned long long)(spec->startup_timeout_us / 1000000));
+    else if (action->reason == WGW_REASON_GRACEFUL_TIMEOUT)
+        wgw_log(sink, WGW_LOG_WARN,
+                WGWNO(0111) "process %ld of pool '%s' has not finished its requests in time "
+                "(graceful-timeout=): it is stopped", (long)pid, spec->name);
+    else if (action->reason == WGW_REASON_SHUTDOWN_TIMEOUT)
+        wgw_log(sink, WGW_LOG_WARN, WGWNO(0112) "process %ld of pool '%s' did not end in time "
+                "(shutdown-timeout=): it is killed", (long)pid, spec->name);
 }

@@ -2,6 +2,7 @@
 #include "supervisor/source.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -60,6 +61,14 @@ static bool read_source(wgw_source_t *source)
     return wgw_sup_logpipe_read(&source->pipe, all->file, all->most, &all->rate);
 }
 
+const char *wgw_sup_source_last(wgw_sources_t *sources, wgw_source_t *source, pid_t pid)
+{
+    if (!source)
+        return sources->ended.pid == pid ? sources->ended.line : "";
+    read_source(source);
+    return source->pipe.last;
+}
+
 static void on_log(void *ctx, uint32_t index, uint32_t events)
 {
     wgw_source_t *source = ctx;
@@ -68,6 +77,8 @@ static void on_log(void *ctx, uint32_t index, uint32_t events)
 
     (void)index, (void)events;
     if (!read_source(source)) {
+        all->ended.pid = source->pipe.pid;
+        memcpy(all->ended.line, source->pipe.last, sizeof all->ended.line);
         wgw_sup_source_drop(all, source);
     } else if (all->rate.dropped_count != dropped_count) {
         wgw_sup_loop_change(all->loop, &source->watch, 0);
@@ -134,4 +145,59 @@ void wgw_sup_source_orphan(wgw_sources_t *sources, wgw_source_t *source)
         }
     if (orphan_count > ORPHANS_MOST)
         wgw_sup_source_drop(sources, oldest);
+}
+
+/* --- over exec() ---------------------------------------------------------------------- */
+
+static void move_line(wgw_state_t *state, wgw_logpipe_t *pipe)
+{
+    wgw_buffer_t line = { 0 };
+
+    wgw_sup_state_enum(state, &pipe->level, WGW_LOG_DEBUG + 1);
+    wgw_sup_state_bool(state, &pipe->is_inside);
+    if (state->is_saving) {
+        line = (wgw_buffer_t){ .data = pipe->buffer, .len = pipe->len };
+        wgw_sup_state_bytes(state, &line);
+        return;
+    }
+    wgw_sup_state_bytes(state, &line);
+    if (line.len <= sizeof pipe->buffer) {
+        if (line.len)
+            memcpy(pipe->buffer, line.data, line.len);
+        pipe->len = line.len;
+    }
+    wgw_buffer_deinit(&line);
+}
+
+void wgw_sup_source_move(wgw_sources_t *sources, wgw_state_t *state, wgw_source_t **holder)
+{
+    int fd = *holder ? (*holder)->pipe.fd : -1;
+    int32_t pid = *holder ? (*holder)->pipe.pid : 0;
+    wgw_logpipe_t forgotten = { .fd = -1 };
+
+    wgw_sup_state_fd(state, &fd);
+    wgw_sup_state_i32(state, &pid);
+    if (!state->is_saving && fd >= 0)
+        wgw_sup_source_add(sources, fd, pid, holder);
+    move_line(state, *holder ? &(*holder)->pipe : &forgotten);
+}
+
+void wgw_sup_sources_move_orphans(wgw_sources_t *sources, wgw_state_t *state)
+{
+    wgw_source_t *source = sources->list, *restored = NULL;
+    uint32_t count = 0;
+
+    for (const wgw_source_t *s = sources->list; s; s = s->next)
+        count += !s->holder;
+    wgw_sup_state_u32(state, &count);
+    for (; state->is_saving && source; source = source->next) {
+        wgw_source_t *orphan = source;
+        if (!source->holder)
+            wgw_sup_source_move(sources, state, &orphan);
+    }
+    while (!state->is_saving && count-- && !state->in.is_bad) {
+        wgw_sup_source_move(sources, state, &restored);
+        if (restored)
+            let_go(restored);
+    }
 }

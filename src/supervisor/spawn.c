@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "supervisor/child.h"
 #include "supervisor/privilege.h"
 #include "wsgigw/exec.h"
 
@@ -223,6 +223,15 @@ void wgw_sup_spawn_init(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void wgw_sup_spawn_move(wgw_state_t *state)
+{
+    uint64_t soft = file_limit.rlim_cur, hard = file_limit.rlim_max;
+
+    wgw_sup_state_u64(state, &soft);
+    wgw_sup_state_u64(state, &hard);
+    file_limit = (struct rlimit){ .rlim_cur = soft, .rlim_max = hard };
+}
+
 static void close_pair(int pair[2])
 {
     for (int i = 0; i < 2; i++)
@@ -286,8 +295,7 @@ const char *wgw_sup_spawn(const wgw_pool_spec_t *spec, const wgw_spawn_files_t *
     int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pid_fd < 0) {
         int why = errno;
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        wgw_sup_child_wait(pid, 0);
         errno = why;
         return give_up(&c, "pidfd_open()");
     }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "supervisor/state.h"
 #include "wire/spec.h"
 
 /* What the caller gives, and keeps. */
@@ -23,6 +24,9 @@ typedef struct wgw_spawned_t {
 /* Let the supervisor have as many open files as it may; processes get the limit as it was.
  * Context: once, before the first spawn. */
 void wgw_sup_spawn_init(void);
+
+/* Save the limit as it was, or restore it instead. */
+void wgw_sup_spawn_move(wgw_state_t *state);
 
 /* Start a process. What fails in it before exec is said in its log pipe, and is WGW_EXIT_EXEC.
  * Owns: the caller owns the descriptors in *spawned_out, which are CLOEXEC, and reaps the pid.

@@ -111,7 +111,7 @@ static bool has_phase(const wgw_step_t *step, wgw_row_phase_t phase)
 /* A cause that is about what was loaded, and not about the process. */
 static bool is_reload(wgw_cause_t cause)
 {
-    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT;
+    return cause == WGW_CAUSE_RELOAD || cause == WGW_CAUSE_SCRIPT || cause == WGW_CAUSE_ORDER;
 }
 
 static void want_new(row_t *row, wgw_cause_t cause)
@@ -363,8 +363,11 @@ static void on_reload(wgw_step_t *step, wgw_cause_t cause)
     step->versions.newest++;
     step->versions.failed = 0;
     step->reload_cause = cause;
-    for (uint32_t p = 0; p < step->config.process_count; p++)
+    for (uint32_t p = 0; p < step->config.process_count; p++) {
         step->places[p].trial_due_us = 0;
+        if (cause == WGW_CAUSE_ORDER) /* somebody has put right what failed, and does not want to wait */
+            step->places[p].due_us = 0;
+    }
 }
 
 static void on_grow(wgw_step_t *step)
@@ -573,6 +576,63 @@ wgw_actions_t wgw_sup_step(wgw_step_t *step, wgw_event_t event, int64_t now_us)
     actions.count = step->action_count;
     return actions;
 }
+
+/* --- over exec() ---------------------------------------------------------------------- */
+
+static void move_row(wgw_state_t *state, row_t *row)
+{
+    wgw_sup_state_enum(state, &row->phase, WGW_ROW_PHASE_COUNT);
+    wgw_sup_state_bool(state, &row->was_ready);
+    wgw_sup_state_i64(state, &row->ready_us);
+    wgw_sup_state_i64(state, &row->deadline_us);
+    wgw_sup_state_u32(state, &row->version);
+    wgw_sup_state_bool(state, &row->has_to_load);
+    wgw_sup_state_bool(state, &row->is_wanted_new);
+    wgw_sup_state_enum(state, &row->cause, WGW_CAUSE_COUNT);
+}
+
+/* A row of the place, or NOBODY; else the state is unusable. */
+static void move_claim(wgw_state_t *state, int32_t *claim, const wgw_step_t *step, uint32_t place)
+{
+    uint32_t count = step->config.process_count;
+
+    wgw_sup_state_i32(state, claim);
+    if (*claim == NOBODY || (*claim >= 0 && (uint32_t)*claim < step->config.row_count &&
+                             (uint32_t)*claim % count == place))
+        return;
+    *claim = NOBODY;
+    state->in.is_bad = true;
+}
+
+static void move_place(wgw_state_t *state, wgw_step_t *step, uint32_t p)
+{
+    place_t *place = &step->places[p];
+
+    wgw_sup_state_bool(state, &place->is_open);
+    move_claim(state, &place->current, step, p);
+    move_claim(state, &place->next, step, p);
+    wgw_sup_state_u32(state, &place->failure_count);
+    wgw_sup_state_u32(state, &place->trial_failure_count);
+    wgw_sup_state_i64(state, &place->due_us);
+    wgw_sup_state_i64(state, &place->trial_due_us);
+}
+
+void wgw_sup_step_move(wgw_step_t *step, wgw_state_t *state)
+{
+    wgw_sup_state_enum(state, &step->phase, ENDING + 1);
+    wgw_sup_state_u32(state, &step->versions.newest);
+    wgw_sup_state_u32(state, &step->versions.failed);
+    wgw_sup_state_u32(state, &step->failed_first);
+    wgw_sup_state_enum(state, &step->reload_cause, WGW_CAUSE_COUNT);
+    wgw_sup_state_i64(state, &step->config.graceful_timeout_us);
+    wgw_sup_state_i64(state, &step->config.shutdown_timeout_us);
+    for (uint32_t r = 0; r < step->config.row_count; r++)
+        move_row(state, &step->rows[r]);
+    for (uint32_t p = 0; p < step->config.process_count; p++)
+        move_place(state, step, p);
+}
+
+/* --- questions ------------------------------------------------------------------------ */
 
 wgw_row_phase_t wgw_sup_step_phase(const wgw_step_t *step, uint32_t row)
 {

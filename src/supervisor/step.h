@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "supervisor/state.h"
 #include "wsgigw/exec.h"
 
 #define WGW_STEP_NEVER INT64_MAX
@@ -38,7 +39,8 @@ typedef enum wgw_row_phase_t {
     WGW_ROW_READY,
     WGW_ROW_DRAINING,    /* told to drain, or leaving by itself */
     WGW_ROW_STOPPING,    /* told to stop */
-    WGW_ROW_KILLED       /* only its exit is waited for */
+    WGW_ROW_KILLED,      /* only its exit is waited for */
+    WGW_ROW_PHASE_COUNT
 } wgw_row_phase_t;
 
 typedef enum wgw_event_kind_t {
@@ -129,6 +131,9 @@ bool wgw_sup_step_is_starting(const wgw_step_t *step);
 
 /* The phase of a row. */
 wgw_row_phase_t wgw_sup_step_phase(const wgw_step_t *step, uint32_t row);
+
+/* Save what has happened so far, or restore it into a pool of the same configuration. */
+void wgw_sup_step_move(wgw_step_t *step, wgw_state_t *state);
 
 /* How long the place of a row waits before its next process; 0 when it is due, or has one. */
 int64_t wgw_sup_step_wait_us(const wgw_step_t *step, uint32_t row, int64_t now_us);

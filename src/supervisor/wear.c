@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/proc.h"
 
 #define SECOND_US INT64_C(1000000)
+enum { REST = 50 }; /* times what adding up has taken, before it is done again */
 
 bool wgw_sup_wear_is_watched(const wgw_pool_spec_t *spec)
 {
@@ -47,13 +49,16 @@ static uint64_t share_bytes(pid_t pid)
     return at && sscanf(at, " Pss: %llu kB", &kilobytes) == 1 ? kilobytes * 1024 : 0;
 }
 
-static bool is_large(pid_t pid, uint64_t limit)
+/* A process can make that last as long as it likes, and everybody waits meanwhile. */
+static bool is_large(wgw_wear_t *wear, pid_t pid, uint64_t limit, int64_t now_us)
 {
     uint64_t resident = resident_bytes(pid);
 
-    if (!limit || resident < limit)
+    if (!limit || resident < limit || now_us < wear->share_due_us)
         return false;
+    int64_t began_us = wgw_now_us();
     uint64_t share = share_bytes(pid);
+    wear->share_due_us = now_us + REST * (wgw_now_us() - began_us);
     return (share ? share : resident) >= limit;
 }
 
@@ -85,7 +90,7 @@ bool wgw_sup_wear_look(wgw_wear_t *wear, const wgw_pool_spec_t *spec, pid_t pid,
         *cause_out = WGW_CAUSE_INACTIVITY;
     else if (spec->cpu_time_limit_us && cpu_us(pid) >= (int64_t)spec->cpu_time_limit_us)
         *cause_out = WGW_CAUSE_CPU_TIME;
-    else if (is_large(pid, spec->memory_reload_bytes))
+    else if (is_large(wear, pid, spec->memory_reload_bytes, now_us))
         *cause_out = WGW_CAUSE_MEMORY;
     else
         return false;

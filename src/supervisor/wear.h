@@ -13,6 +13,7 @@
 typedef struct wgw_wear_t {
     uint64_t request_count; /* when it was looked at last */
     int64_t active_us;      /* when it was last seen to have done something */
+    int64_t share_due_us;   /* when its share of memory may be added up again */
 } wgw_wear_t;
 
 /* Tell whether any option of a pool is about this. */

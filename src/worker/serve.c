@@ -270,6 +270,11 @@ static bool make_events(void)
            pthread_atfork(NULL, NULL, leave_copy) == 0 && wgw_io_start();
 }
 
+static void count_unloaded(void)
+{
+    atomic_fetch_add(&wgw_wrk.board->unloaded_count, 1);
+}
+
 /* Lest a successor has to load it at a request. */
 static void tell_loaded(const wgw_target_t *target)
 {
@@ -299,6 +304,7 @@ static bool make_bridge(const char *extension)
         .python_path_count = spec->python_path.count,
         .keeps_code = true,
         .on_loaded = tell_loaded,
+        .on_unloaded = count_unloaded,
         .extension = strdup(extension),
     };
     for (size_t i = 0; i < 3 && i < spec->server_version.count; i++)

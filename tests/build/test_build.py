@@ -99,6 +99,7 @@ def test_install_and_uninstall(build, tmp_path):
     assert modules / "mod_wsgigw.so" in installed
     assert pathlib.Path("usr/local/lib/wsgigw/wsgigw_embedded.so") in installed
     assert not [path for path in installed if path.suffix in (".la", ".a", ".o")]
+    assert "usage: wsgigw" in done(tmp_path, tmp_path / "usr/local/bin/wsgigw", "--help")
     done(build, "make", "uninstall", f"DESTDIR={tmp_path}")
     assert files(tmp_path) == []
     assert not (tmp_path / "usr/local/lib/wsgigw").exists()

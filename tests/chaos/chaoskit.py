@@ -2,6 +2,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 from typing import Callable, Collection, List
@@ -14,6 +15,7 @@ from numbered import REQUESTS, Load, Result  # noqa: E402
 from harness import Server, Site, eventually, system  # noqa: E402
 from harness.waiting import settled  # noqa: E402
 
+BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", pathlib.Path(__file__).resolve().parents[2]))
 IS_LONG = REQUESTS >= 20000
 CHILDREN = """StartServers 2
 ServerLimit 32
@@ -142,6 +144,14 @@ def repeatedly(load: Load, cause: Callable[[], object], times: int, every_s: flo
         done += 1
         settled(load.is_late, every_s)
     return done
+
+
+def order_reload(made: Server, *words: str) -> None:
+    """Reload by the command."""
+    done = subprocess.run([BUILD / "wsgigw", "reload", *words, "--socket",
+                           made.root / "run" / "wsgi.control.sock"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def let_go_on(pids: Collection[int]) -> None:

@@ -3,6 +3,7 @@
 Each test applies one cause again and again while the numbered client runs, and proves that it took
 effect several times.
 """
+import itertools
 import signal
 import time
 
@@ -171,6 +172,17 @@ def test_sigusr1(make_server):
     chaos.nothing_lost(result)
     assert len(hit - {0}) >= TIMES and len(result.pids) > TIMES
     assert not made.log.find("WGW010[37]")
+
+
+def test_orders_at_the_control_socket(make_server):
+    """`wsgigw reload`: of the pool, and of all, answered when it is done and before."""
+    made = chaos.start(make_server, chaos.site())
+    words = itertools.cycle((("chaos", "--wait"), (), ("--wait",), ("chaos",)))
+    with Load(made) as load:
+        times = chaos.repeatedly(load, lambda: chaos.order_reload(made, *next(words)), TIMES, 1)
+    result = load.result()
+    chaos.nothing_lost(result)
+    assert times >= TIMES and len(result.pids) > TIMES
 
 
 def test_sigusr1_to_all(make_server):

@@ -312,7 +312,7 @@ def test_restart(make_server, number):
     assert made.get("/a/pid").status == 200
     made.remember_processes()
     eventually(lambda: all(map(kit.is_gone, old)), "the end of the old processes", PATIENCE_S)
-    eventually(lambda: len(checks.sockets_below(made.root)) == 3 * 5, "the sockets of one generation")
+    eventually(lambda: len(checks.sockets_below(made.root)) == 3 * 5 + 1, "the sockets of one generation, and the control socket")
     assert len(kit.supervisors(made.pid)) == 1
 
 

@@ -410,16 +410,17 @@ def replace(made, target="/a"):
 GARBAGE = {
     "random": "os.pwrite(5, os.urandom(size), 0)",
     "ones": "os.pwrite(5, b'\\xff' * size, 0)",
-    "huge idle": "[os.pwrite(5, (0x7fffffff).to_bytes(4, 'little'), 64 + 64 * r + 4) for r in range(2)]",
-    "negative idle": "[os.pwrite(5, (0x80000000).to_bytes(4, 'little'), 64 + 64 * r + 4) for r in range(2)]",
-    "entries of a living process": "os.pwrite(5, entries, 64 + 64 * 2)",
-    "entries that were begun": "os.pwrite(5, entries.replace(b'\\1\\0\\0\\0', b'\\3\\0\\0\\0'), 64 + 64 * 2)",
+    "huge idle": "[os.pwrite(5, (0x7fffffff).to_bytes(4, 'little'), 152 + 56 * r + 4) for r in range(rows)]",
+    "negative idle": "[os.pwrite(5, (0x80000000).to_bytes(4, 'little'), 152 + 56 * r + 4) for r in range(rows)]",
+    "entries of a living process": "os.pwrite(5, entries, 152 + 56 * rows)",
+    "entries that were begun": "os.pwrite(5, entries.replace(b'\\1\\0\\0\\0', b'\\3\\0\\0\\0'), 152 + 56 * rows)",
 }
 SCRIBBLE = """
 import threading, time, struct
 size = os.fstat(5).st_size
 one = struct.pack('<IiIIq', 1, 1, 0, 0, 0)
-entries = (one + bytes(264 - len(one))) * ((size - 64 - 128) // 264)
+rows = struct.unpack('<I', os.pread(5, 4, 0))[0]
+entries = (one + bytes(328 - len(one))) * ((size - 152 - 56 * rows) // 328)
 def scribble():
     until = time.monotonic() + 3
     while time.monotonic() < until:

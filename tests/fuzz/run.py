@@ -16,7 +16,9 @@ import seeds
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parents[1]
 FLOORS = ("base", "wire", "exchange")
-MORE = {"control": ["src/supervisor/message.c", "src/supervisor/warm.c"]}
+MORE = {"control": ["src/supervisor/message.c", "src/supervisor/warm.c"],
+        "status": [f"src/supervisor/{name}.c" for name in ("board", "elastic", "look", "report", "status",
+                                                           "step", "tally", "wear")]}
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1", "-fno-omit-frame-pointer",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 PROBE = "#include <stddef.h>\n#include <stdint.h>\n" \

@@ -117,8 +117,16 @@ def forwardeds():
     yield from (bytes([2 * field]) + b"10.0.0.0/255.0.0.0\0evil\0" + one for field, one in others.items())
 
 
+def boards():
+    """Yield a scoreboard of two rows with a request in each state."""
+    rows = struct.pack("<IiIiIiQqiI8x", 5, 3, 4, -1, 0, 77, 9, 1, 1, 1) + bytes(wire.ROW_SIZE)
+    entries = b"".join(struct.pack("<IiIIqqI52s40s200s", state, 42, 0, 5, 1, 1, 1, b"192.0.2.1", b"id",
+                                   b'GET /"\\\x1b\xff') for state in range(6))
+    yield bytes(wire.BOARD_HEAD) + rows + entries
+
+
 SEEDS = {"frame": frames, "request": requests, "reply": replies, "spec": specs, "control": controls,
-         "forwarded": forwardeds}
+         "status": boards, "forwarded": forwardeds}
 
 
 def write(name, folder):

@@ -38,7 +38,7 @@ CONTRACTS = {
     "wire.h": 1,
     "exchange.h": 2, "request.h": 2,
     "bridge.h": 3, "embedded.h": 3,
-    "exec.h": 4, "scoreboard.h": 4, "control.h": 4,
+    "exec.h": 4, "scoreboard.h": 4, "control.h": 4, "layout.h": 4,
 }
 
 # Kinds of foreign headers that a floor must not see, directly or through others.

@@ -37,7 +37,7 @@ class Mixed:
         self.culprits, self.stopped = set(), set()
         self.version, self.done = 1, collections.Counter()
         self.deeds = [self.graceful, self.other_options, self.touch, self.new_version, self.broken,
-                      self.usr1, self.narrow, self.kill, self.fault, self.exit, self.segv, self.leak,
+                      self.usr1, self.order, self.narrow, self.kill, self.fault, self.exit, self.segv, self.leak,
                       self.stop]
 
     # --- in order ----------------------------------------------------------------------
@@ -70,6 +70,10 @@ class Mixed:
         """Ask for another process in the place of each."""
         for pid in chaos.victims(self.made):
             chaos.send_signal(pid, signal.SIGUSR1)
+
+    def order(self):
+        """Reload by the command."""
+        chaos.order_reload(self.made)
 
     def narrow(self):
         """Let the pool shrink, then grow."""

@@ -18,11 +18,11 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WGW_BUILDDIR", SOURCE))
 PROGRAM = BUILD / "wsgigw-supervisor"
 
-GENERATION, POOL, COMMIT, STOP, READY, FAILED, DRAINED = 1, 2, 3, 4, 16, 17, 18
+GENERATION, POOL, COMMIT, STOP, HELLO, READY, FAILED, DRAINED, HERE = 1, 2, 3, 4, 5, 16, 17, 18, 19
 NONE = 0xFFFFFFFF
 PATIENCE_S = 10.0
-HEAD, ROW, ENTRY = struct.Struct("<IIIIiI40x"), struct.Struct("<IiIiIiQ24x"), \
-    struct.Struct("<IiIIq40s200s")
+HEAD, ROW, ENTRY = struct.Struct("<II144x"), struct.Struct("<IiIiIiQ24x"), \
+    struct.Struct("<IiIIqqI52s40s200s")
 WAITING, SENT, BEGUN = 1, 2, 3
 WORKER = pathlib.Path(__file__).with_name("worker.py")
 
@@ -80,7 +80,7 @@ class Board:
         size = size or HEAD.size + rows * ROW.size + entries * ENTRY.size
         self.fd = os.memfd_create("board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, size)
-        os.pwrite(self.fd, HEAD.pack(0x31474757, rows, entries, 0, 0, 0), 0)
+        os.pwrite(self.fd, HEAD.pack(rows, entries), 0)
         if sealed:
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
 
@@ -94,8 +94,10 @@ class Board:
     def entry(self, number):
         return ENTRY.unpack(os.pread(self.fd, ENTRY.size, self._place(number)))
 
-    def put_entry(self, number, state, pid=0, row=0, epoch=0, since_us=0, log_id=b"", line=b""):
-        os.pwrite(self.fd, ENTRY.pack(state, pid, row, epoch, since_us, log_id, line),
+    def put_entry(self, number, state, pid=0, row=0, epoch=0, since_us=0, log_id=b"", line=b"",
+                  client=b"", has_head=0):
+        os.pwrite(self.fd, ENTRY.pack(state, pid, row, epoch, since_us, since_us, has_head, client,
+                                      log_id, line),
                   self._place(number))
 
     def _place(self, number):
@@ -144,10 +146,15 @@ class Supervisor:
         else:
             self.channel.send(data)
 
-    def generation(self, number, keep_s=60.0):
+    @property
+    def control(self):
+        """Where the control socket is."""
+        return f"{self.run}/s.control.sock"
+
+    def generation(self, number, keep_s=60.0, control=""):
         """Send GENERATION; return the write end that stands for its httpd children."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        self.send(struct.pack("<BBIQ", GENERATION, 1, number, int(keep_s * 1e6)) + text(""),
+        self.send(struct.pack("<BBIQ", GENERATION, 1, number, int(keep_s * 1e6)) + text(control),
                   [reader])
         os.close(reader)
         self.pipes.append(writer)
@@ -188,9 +195,9 @@ class Supervisor:
         self.send(bytes([COMMIT]))
         return self.answer()
 
-    def serve(self, plan="serve", **changes):
+    def serve(self, plan="serve", control="", **changes):
         """One generation of one pool; return its scoreboard."""
-        self.generation(1)
+        self.generation(1, control=control)
         board = self.pool(plan, **changes)
         assert self.commit()[0] == READY
         return board

@@ -2,8 +2,7 @@
 
 static void send_cause(rig_t *rig, wgw_event_kind_t kind, uint32_t row, wgw_cause_t cause)
 {
-    rig->last = wgw_sup_step(rig->step, (wgw_event_t){ .kind = kind, .row = row, .cause = cause },
-                             rig->now);
+    take(rig, (wgw_event_t){ .kind = kind, .row = row, .cause = cause });
 }
 
 static void reload(rig_t *rig)
@@ -125,7 +124,7 @@ static void who_hangs_on_trial_is_killed(void **state)
 static void a_trial_has_a_bound_without_startup_timeout(void **state)
 {
     const wgw_step_config_t config = { .process_count = 1, .row_count = 3 };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);
@@ -241,7 +240,7 @@ static void restart_interval_replaces(void **state)
 {
     const wgw_step_config_t config = { .process_count = 1, .row_count = 3,
                                        .restart_interval_us = MIN };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);
@@ -258,7 +257,7 @@ static void eviction_has_a_timeout_of_its_own(void **state)
 {
     const wgw_step_config_t config = { .process_count = 1, .row_count = 3,
                                        .graceful_timeout_us = MIN, .eviction_timeout_us = SEC };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);
@@ -330,8 +329,7 @@ static void who_could_not_be_made_says_nothing_about_the_code(void **state)
 
     (void)state;
     reload(&rig);
-    rig.last = wgw_sup_step(rig.step, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = 1,
-                                                     .is_unmade = true }, rig.now);
+    take(&rig, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = 1, .is_unmade = true });
     assert_versions(&rig, 2, 0);
     wait(&rig, SEC);
     assert_trial(&rig, 1, WGW_CAUSE_SCRIPT);
@@ -342,7 +340,7 @@ static void a_service_is_never_there_twice(void **state)
 {
     const wgw_step_config_t config = { .process_count = 1, .row_count = 3, .is_service = true,
                                        .graceful_timeout_us = MIN, .shutdown_timeout_us = SEC };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);
@@ -365,7 +363,7 @@ static void an_elastic_pool_grows_and_shrinks(void **state)
 {
     const wgw_step_config_t config = { .process_count = 3, .row_count = 9, .process_least = 1,
                                        .graceful_timeout_us = MIN };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);

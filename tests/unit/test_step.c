@@ -51,7 +51,7 @@ static void startup_timeout_kills(void **state)
 static void no_startup_timeout_waits_for_ever(void **state)
 {
     const wgw_step_config_t config = { .process_count = 1, .row_count = 1 };
-    rig_t rig = { .step = wgw_sup_step_create(&config), .now = 5 };
+    rig_t rig = make_of(&config);
 
     (void)state;
     send(&rig, WGW_EVENT_START, 0);
@@ -295,8 +295,7 @@ static void limits_shorten_what_has_begun(void **state)
 
     (void)state;
     send(&rig, WGW_EVENT_RETIRE, 0);
-    rig.last = wgw_sup_step(rig.step, (wgw_event_t){ .kind = WGW_EVENT_RETIRE,
-        .graceful_limit_us = 3 * SEC, .shutdown_limit_us = 2 * SEC }, rig.now);
+    take(&rig, (wgw_event_t){ .kind = WGW_EVENT_RETIRE, .graceful_limit_us = 3 * SEC, .shutdown_limit_us = 2 * SEC });
     assert_true(rig.last.wake_us == rig.now + 3 * SEC);
     wait(&rig, 3 * SEC);
     assert_one(&rig, WGW_ACTION_STOP, 0);
@@ -310,8 +309,7 @@ static void limits_never_lengthen(void **state)
     rig_t rig = make_ready(1);
 
     (void)state;
-    rig.last = wgw_sup_step(rig.step, (wgw_event_t){ .kind = WGW_EVENT_RETIRE,
-        .graceful_limit_us = 600 * SEC, .shutdown_limit_us = 600 * SEC }, rig.now);
+    take(&rig, (wgw_event_t){ .kind = WGW_EVENT_RETIRE, .graceful_limit_us = 600 * SEC, .shutdown_limit_us = 600 * SEC });
     assert_true(rig.last.wake_us == rig.now + 60 * SEC);
     wgw_sup_step_destroy(rig.step);
 }
