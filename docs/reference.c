@@ -30,6 +30,12 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define PROCESS "a name that a WSGIDaemonProcess declares, or a token"
 #define PROCESSES "names and tokens, with spaces between them"
 #define PREFIX "a path whose folder must exist, in all at most 70 bytes"
+#define NETWORKS "IP addresses, networks as 192.0.2.0/24, or *, with spaces between them"
+#define PROXY_FIELDS "names of header fields, with spaces between them"
+#define FOLDER "a folder, which must exist"
+#define SECONDS "a number of seconds, also with a fraction"
+#define TELEMETRY "unix:/path [interval=SECONDS]"
+#define TELEMETRY_FLAGS "All, None, +CaptureUserAgent, -CaptureUserAgent"
 #define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
 
 #define WGW_CTX_S "server"
@@ -94,6 +100,51 @@ static void pool_options(void)
     puts(".\n");
 }
 
+/* --- proxies in front ----------------------------------------------------------------- */
+
+static void proxies(void)
+{
+    puts("## Behind a proxy\n\n"
+         "    WSGITrustedProxies 192.0.2.10 10.0.0.0/8\n"
+         "    WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host\n\n"
+         "Of a request that one of these addresses has sent, the fields tell what the client asked the "
+         "proxy for, and environ says that.\nTrust only fields that your proxy sets or appends to in "
+         "every request, and one for each purpose:\n\n"
+         "| purpose | fields | environ |\n|---|---|---|\n"
+         "| client | X-Forwarded-For, X-Client-IP, X-Real-IP, Forwarded (for=) | REMOTE_ADDR; "
+         "REMOTE_PORT where it is said |\n"
+         "| host | X-Forwarded-Host, X-Host, Forwarded (host=) | HTTP_HOST |\n"
+         "| scheme | X-Forwarded-Proto, X-Forwarded-Scheme, X-Scheme, Forwarded (proto=): http or https; "
+         "X-Forwarded-HTTPS, X-Forwarded-SSL, X-HTTPS: on, true, 1, yes, or off, false, 0, no "
+         "| wsgi.url_scheme |\n"
+         "| server | X-Forwarded-Server | SERVER_NAME |\n"
+         "| port | X-Forwarded-Port | SERVER_PORT |\n"
+         "| script | X-Script-Name, X-Forwarded-Script-Name | SCRIPT_NAME, mod_wsgi.mount_point |\n\n"
+         "An application sees of all fields of such a purpose the one that counted, as HTTP_X_..., and "
+         "none when somebody else sent\nthem. Fields of a purpose of which none is trusted are passed on "
+         "as any other.\n\n"
+         "What is different from mod_wsgi, so that nobody can choose who he is:\n\n"
+         "- Without WSGITrustedProxies nobody is believed, and httpd says so when it starts (WGW0170). "
+         "`*` believes everybody.\n"
+         "- Lists are read from the right, for as long as trusted proxies are named: the client is the "
+         "first who is not one. What is left\n  of that was written by the client, and is cut off. "
+         "X-Forwarded-Host, -Proto, -Port and -Server that are lists are read from the\n  right as far "
+         "as X-Forwarded-For was.\n"
+         "- Addresses are IPv4 or IPv6, also with a port, in brackets or mapped (::ffff:192.0.2.1). "
+         "Names are never looked up. Where a proxy\n  says `unknown` or `_name`, REMOTE_ADDR is the "
+         "farthest proxy that is known.\n"
+         "- A value that is not allowed counts as not sent, and is logged at debug (WGW0171): a host "
+         "with a path, a port that is none, another\n  scheme, a script name that does not begin with "
+         "one /, a list in X-Real-IP.\n"
+         "- Of several trusted fields of one purpose the first in the configuration that the request has "
+         "counts, also when its value is not\n  allowed.\n"
+         "- Forwarded (RFC 7239) is understood where it is named, and dropped where another field of its "
+         "purposes is.\n"
+         "- Only environ is changed. For httpd's own log, `Require ip` and the rest there is mod_remoteip; "
+         "the two go together:\n  where mod_remoteip has named a client that is not a trusted proxy, that is the client for us, too.\n"
+         "- Who is a proxy is decided by the address of the connection.\n");
+}
+
 int main(void)
 {
     puts("# Directives\n\nMade from the option table (`make docs`); do not edit.\n\n## Mapping\n");
@@ -110,6 +161,7 @@ int main(void)
     puts("WSGIImportScript loads a file when a process starts. `process-group=%{GLOBAL}` is every child "
          "of httpd,\n`application-group=%{GLOBAL}` the main interpreter. Both are required.\n");
     pool_options();
+    proxies();
     puts("## Settings\n");
 #define ROW(directive, place, field, kind, contexts, least, most, preset, help) \
     row(directive, kind, contexts, least, most, preset, help);

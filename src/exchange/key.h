@@ -80,7 +80,8 @@ enum { WGW_KEY_MEMO = 1, WGW_KEY_TWIN = 2, WGW_KEY_PATH = 4 };
     X(LISTENER_PORT, "mod_wsgi.listener_port", WGW_KEY_MEMO | WGW_KEY_TWIN) \
     X(REQUEST_ID, "mod_wsgi.request_id", WGW_KEY_TWIN) \
     X(CONNECTION_ID, "mod_wsgi.connection_id", WGW_KEY_MEMO | WGW_KEY_TWIN) \
-    X(SERVER_PID, "mod_wsgi.server_pid", WGW_KEY_MEMO | WGW_KEY_TWIN)
+    X(SERVER_PID, "mod_wsgi.server_pid", WGW_KEY_MEMO | WGW_KEY_TWIN) \
+    X(MOUNT_POINT, "mod_wsgi.mount_point", WGW_KEY_MEMO | WGW_KEY_TWIN)
 
 typedef enum wgw_key_t {
     WGW_KEY_NONE, /* not a known key: its name travels with it */

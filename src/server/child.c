@@ -21,6 +21,7 @@
 #include "server/parent.h"
 #include "server/pool.h"
 #include "server/preload.h"
+#include "server/proxy.h"
 #include "server/queue.h"
 #include "wsgigw/embedded.h"
 
@@ -371,9 +372,18 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         log_main_group(s, wgw_group_find_main(ptemp, s, pool), pool);
     }
     wgw_parent_log_pools(s);
+    wgw_proxy_check(s);
+    wgw_options_log_idle(s);
     const wgw_server_config_t *conf = wgw_server_config(s);
     return wgw_parent_start_pools(pconf, s, wgw_pools(s), wgw_supervisor_path(s),
                                   ap_runtime_dir_relative(pconf, conf->socket_prefix));
+}
+
+/* What Python finds as os.environ when it starts, if it ever does: later there are threads. */
+static void set_environment(const wgw_server_config_t *conf)
+{
+    if (conf->python_eggs)
+        setenv("PYTHON_EGG_CACHE", conf->python_eggs, 1);
 }
 
 void wgw_child_init(apr_pool_t *pchild, server_rec *s)
@@ -384,6 +394,7 @@ void wgw_child_init(apr_pool_t *pchild, server_rec *s)
     pthread_mutex_init(&child->lock, NULL);
     pthread_cond_init(&child->changed, NULL);
     apr_pool_cleanup_register(pchild, child, leave, apr_pool_cleanup_null);
+    set_environment(wgw_server_config(s));
     if (!wgw_is_embedded_needed(s))
         return;
     pthread_mutex_lock(&child->lock);

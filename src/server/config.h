@@ -22,6 +22,8 @@ typedef struct wgw_dir_config_t {
     int overrides_errors;          /* flag */
     int uses_sendfile;             /* flag */
     int maps_head;                 /* wgw_map_head_t */
+    apr_array_header_t *trusted_proxies; /* of wgw_network_t; NULL: nobody */
+    apr_array_header_t *proxy_fields;    /* of wgw_proxy_field_t; NULL: none */
 } wgw_dir_config_t;
 
 /* A place of the configuration that names a process group. */
@@ -48,6 +50,9 @@ typedef struct wgw_server_config_t {
     apr_array_header_t *pools;       /* of wgw_pool_t *; this and what follows: main server only */
     apr_array_header_t *group_uses;  /* of wgw_group_use_t */
     apr_array_header_t *imports;     /* of wgw_import_t */
+    const char *proxy_fields_file;   /* where this server first trusts header fields of proxies */
+    int proxy_fields_line;
+    bool names_proxies;              /* it says, also in a directory, who they are */
     const char *embedded_library;
     const char *supervisor;
     const char *daemon_extension;
@@ -55,10 +60,16 @@ typedef struct wgw_server_config_t {
     int rotates_sockets;             /* flag */
     const char *accept_mutex;
     int restricts_embedded;          /* flag */
+    int is_verbose;                  /* flag; this and what follows up to slow_requests: no effect */
+    int is_case_sensitive;           /* flag */
+    const char *telemetry_service;
+    const char *telemetry_options;
+    const char *slow_requests;
     const char *python_home;
     const char *python_path;         /* folders, ':' between */
     int python_optimize;
     const char *python_hash_seed;
+    const char *python_eggs;         /* folder */
     apr_array_header_t *python_warnings; /* of const char *, or NULL */
     int dont_write_bytecode;         /* flag */
     int group_limit;

@@ -2,13 +2,18 @@
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
 #include <httpd.h>
 #include <http_config.h>
 
+#include "exchange/forwarded.h"
 #include "server/alias.h"
 #include "server/config.h"
 #include "server/group.h"
 #include "server/options.h"
+#include "server/words.h"
 
 static const char *refuse(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                           const char *allowed)
@@ -124,6 +129,12 @@ static const char *parse_file(cmd_parms *cmd, const wgw_option_t *option, const 
     return parse_path(cmd, option, text, field, APR_REG);
 }
 
+static const char *parse_folder(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                void *field)
+{
+    return parse_path(cmd, option, text, field, APR_DIR);
+}
+
 static const char *parse_folders(cmd_parms *cmd, const wgw_option_t *option, const char *text,
                                  void *field)
 {
@@ -232,12 +243,123 @@ static const char *parse_mutex(cmd_parms *cmd, const wgw_option_t *option, const
     return refuse(cmd, option, text, "default, flock, fcntl, sysvsem, posixsem or pthread");
 }
 
+/* --- telemetry of mod_wsgi ------------------------------------------------------------ */
+
+/* Whether it is a decimal number, with a fraction or without, and not below `least`. */
+static bool is_seconds(const char *text, double least)
+{
+    size_t len = strspn(text, "0123456789.");
+    char *end;
+    double seconds = strtod(text, &end);
+
+    return len > 0 && text[len] == '\0' && *end == '\0' && seconds >= least;
+}
+
+static const char *parse_seconds(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    *(const char **)field = text;
+    return is_seconds(text, 0) ? NULL : refuse(cmd, option, text, "a number of seconds, as 2 or 0.5");
+}
+
+/* "unix:/path", and "interval=SECONDS" after it. */
+static const char *parse_telemetry(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                   void *field)
+{
+    const char **service = field;
+
+    if (strncmp(text, "unix:/", 6) == 0) {
+        *service = text;
+        return NULL;
+    }
+    if (*service && strncmp(text, "interval=", 9) == 0 && is_seconds(text + 9, 0.5))
+        return NULL;
+    return refuse(cmd, option, text, "unix:/path, and interval=SECONDS of 0.5 or more after it");
+}
+
+static const char *parse_telemetry_flag(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                        void *field)
+{
+    static const char *const FLAGS[] = { "All", "None", "CaptureUserAgent", "+CaptureUserAgent",
+                                         "-CaptureUserAgent" };
+
+    *(const char **)field = text;
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
+        if (ap_cstr_casecmp(text, FLAGS[i]) == 0)
+            return NULL;
+    return refuse(cmd, option, text, "All, None, +CaptureUserAgent or -CaptureUserAgent");
+}
+
+/* --- proxies in front ----------------------------------------------------------------- */
+
+/* The server that a directive of the configuration belongs to; NULL for .htaccess, which is read for
+ * one request. */
+static wgw_server_config_t *server_to_note(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) ? NULL : wgw_server_config(cmd->server);
+}
+
+static void *push(cmd_parms *cmd, apr_array_header_t **array, int size)
+{
+    if (!*array)
+        *array = apr_array_make(cmd->pool, 4, size);
+    return apr_array_push(*array);
+}
+
+static const char *parse_network(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                 void *field)
+{
+    wgw_server_config_t *server = server_to_note(cmd);
+    wgw_network_t network;
+
+    if (!wgw_network_read(text, &network))
+        return refuse(cmd, option, text, "an IP address, a network as 192.0.2.0/24 or 2001:db8::/32, "
+                      "or * for everybody; names are not looked up");
+    *(wgw_network_t *)push(cmd, field, sizeof network) = network;
+    if (server)
+        server->names_proxies = true;
+    return NULL;
+}
+
+static const char *refuse_proxy_field(cmd_parms *cmd, const wgw_option_t *option, const char *text)
+{
+    apr_array_header_t *names = apr_array_make(cmd->temp_pool, WGW_PROXY_FIELD_COUNT, sizeof text);
+
+    for (int field = 0; field < WGW_PROXY_FIELD_COUNT; field++)
+        APR_ARRAY_PUSH(names, const char *) = wgw_proxy_field_name((wgw_proxy_field_t)field);
+    const char *nearest = wgw_words_nearest(cmd->temp_pool, text, names);
+    return apr_pstrcat(cmd->pool, refuse(cmd, option, text, apr_array_pstrcat(cmd->pool, names, ' ')),
+                       nearest ? ". Is it " : NULL, nearest, nearest ? "?" : NULL, NULL);
+}
+
+static const char *parse_proxy_field(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                     void *field)
+{
+    wgw_server_config_t *server = server_to_note(cmd);
+    wgw_proxy_field_t found = wgw_proxy_field_find(text);
+
+    if (found == WGW_PROXY_FIELD_COUNT)
+        return refuse_proxy_field(cmd, option, text);
+    *(wgw_proxy_field_t *)push(cmd, field, sizeof found) = found;
+    if (server && !server->proxy_fields_file) {
+        server->proxy_fields_file = cmd->directive->filename;
+        server->proxy_fields_line = cmd->directive->line_num;
+    }
+    return NULL;
+}
+
 const wgw_option_kind_t wgw_option_FLAG = { .parse = parse_flag, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_NUMBER = { .parse = parse_number, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_MAP_HEAD = { .parse = parse_map_head, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_CALLABLE = { .parse = parse_callable, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_GROUP = { .parse = parse_group, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_HOME = { .parse = parse_home, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_FOLDER = { .parse = parse_folder, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_SECONDS = { .parse = parse_seconds, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_TELEMETRY = { .parse = parse_telemetry, .store = WGW_STORE_TEXT,
+                                                 .is_list = true };
+const wgw_option_kind_t wgw_option_TELEMETRY_FLAGS = { .parse = parse_telemetry_flag,
+                                                       .store = WGW_STORE_TEXT, .is_list = true };
 const wgw_option_kind_t wgw_option_FOLDERS = { .parse = parse_folders, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_FILE = { .parse = parse_file, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_SEED = { .parse = parse_seed, .store = WGW_STORE_TEXT };
@@ -247,3 +369,7 @@ const wgw_option_kind_t wgw_option_PROCESSES = { .parse = parse_processes, .stor
                                                  .is_list = true };
 const wgw_option_kind_t wgw_option_PREFIX = { .parse = parse_prefix, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_MUTEX = { .parse = parse_mutex, .store = WGW_STORE_TEXT };
+const wgw_option_kind_t wgw_option_NETWORKS = { .parse = parse_network, .store = WGW_STORE_SET,
+                                                .is_list = true };
+const wgw_option_kind_t wgw_option_PROXY_FIELDS = { .parse = parse_proxy_field,
+                                                    .store = WGW_STORE_SET, .is_list = true };

@@ -38,6 +38,12 @@
     X("WSGIMapHEADToGET", DIR, maps_head, MAP_HEAD, WGW_CTX_SVDH, 0, 0, "Auto", \
       "Show HEAD as GET to the application: On, Off, or Auto (where an output filter needs the " \
       "body).") \
+    X("WSGITrustedProxies", DIR, trusted_proxies, NETWORKS, WGW_CTX_SVDH, 0, 0, "", \
+      "The proxies in front of httpd whose header fields are believed, see Behind a proxy; may be " \
+      "repeated. A directory's takes the place of the server's.") \
+    X("WSGITrustedProxyHeaders", DIR, proxy_fields, PROXY_FIELDS, WGW_CTX_SVDH, 0, 0, "", \
+      "The header fields that are believed when a trusted proxy sends them, see Behind a proxy; may " \
+      "be repeated. A directory's take the place of the server's.") \
     X("WSGIPythonHome", SERVER, python_home, HOME, WGW_CTX_S, 0, 0, "", \
       "Virtual environment or prefix of the embedded Python.") \
     X("WSGIPythonPath", SERVER, python_path, FOLDERS, WGW_CTX_S, 0, 0, "", \
@@ -48,6 +54,9 @@
       "Warning filter, as of python -W; may be repeated.") \
     X("WSGIPythonHashSeed", SERVER, python_hash_seed, SEED, WGW_CTX_S, 0, 0, "random", \
       "Seed of str hashes: random, or 0 to 4294967295.") \
+    X("WSGIPythonEggs", SERVER, python_eggs, FOLDER, WGW_CTX_S, 0, 0, "", \
+      "Environment variable PYTHON_EGG_CACHE of embedded mode; its applications must be able to write " \
+      "there. Daemon processes have python-eggs=.") \
     X("WSGIDontWriteBytecode", SERVER, dont_write_bytecode, FLAG, WGW_CTX_S, 0, 0, "Off", \
       "Do not write .pyc files, as of python -B.") \
     X("WSGIApplicationGroupLimit", SERVER, group_limit, NUMBER, WGW_CTX_S, 1, 10000, "256", \
@@ -68,7 +77,19 @@
       "Understood for mod_wsgi's sake; has no effect: the sockets of a restart are new, and the old ones " \
       "stay as long as a child of httpd uses them.") \
     X("WSGIAcceptMutex", SERVER, accept_mutex, MUTEX, WGW_CTX_S, 0, 0, "", \
-      "Understood for mod_wsgi's sake; has no effect, as no lock is needed.")
+      "Understood for mod_wsgi's sake; has no effect, as no lock is needed.") \
+    X("WSGIVerboseDebugging", SERVER, is_verbose, FLAG, WGW_CTX_S, 0, 0, "Off", \
+      "Understood for mod_wsgi's sake; has no effect. LogLevel wsgigw:debug shows more.") \
+    X("WSGICaseSensitivity", SERVER, is_case_sensitive, FLAG, WGW_CTX_S, 0, 0, "On", \
+      "Understood for mod_wsgi's sake; Off has no effect: one script by two spellings of its path is " \
+      "loaded twice.") \
+    X("WSGITelemetryService", SERVER, telemetry_service, TELEMETRY, WGW_CTX_S, 0, 0, "", \
+      "Understood for mod_wsgi's sake; has no effect: nothing is sent to its ingester.") \
+    X("WSGITelemetryOptions", SERVER, telemetry_options, TELEMETRY_FLAGS, WGW_CTX_S, 0, 0, "", \
+      "Understood for mod_wsgi's sake; has no effect, as WSGITelemetryService.") \
+    X("WSGISlowRequests", SERVER, slow_requests, SECONDS, WGW_CTX_S, 0, 0, "", \
+      "Understood for mod_wsgi's sake; has no effect, as WSGITelemetryService. request-timeout= of " \
+      "WSGIDaemonProcess shows where a request is that takes too long.")
 
 /* The directives that map URLs. X(directive, alias kind, usage) */
 #define WGW_ALIASES(X) \

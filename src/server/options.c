@@ -62,6 +62,10 @@ static void merge_field(wgw_store_t store, apr_pool_t *p, void *field, const voi
         if (*base_array)
             *array = *array ? apr_array_append(p, *base_array, *array) : *base_array;
         break;
+    case WGW_STORE_SET:
+        if (!*array)
+            *array = *base_array;
+        break;
     }
 }
 
@@ -93,6 +97,26 @@ void wgw_options_fill(apr_pool_t *p, server_rec *main_server)
         fill(WGW_IN_SERVER, p, wgw_server_config(s));
         fill(WGW_IN_DIR, p, ap_get_module_config(s->lookup_defaults, wgw_module_current()));
     }
+}
+
+void wgw_options_log_idle(const server_rec *main_server)
+{
+    const wgw_server_config_t *conf = wgw_server_config(main_server);
+    const struct {
+        bool is_asked;
+        const char *text;
+    } IDLE[] = {
+        { conf->is_verbose, "WSGIVerboseDebugging has no effect: LogLevel wsgigw:debug shows more" },
+        { !conf->is_case_sensitive,
+          "WSGICaseSensitivity Off has no effect: the path of a script is taken as it is written" },
+        { conf->telemetry_service, "WSGITelemetryService has no effect: nothing is sent" },
+        { conf->telemetry_options, "WSGITelemetryOptions has no effect: nothing is sent" },
+        { conf->slow_requests, "WSGISlowRequests has no effect: nothing is sent" },
+    };
+
+    for (size_t i = 0; i < sizeof IDLE / sizeof *IDLE; i++)
+        if (IDLE[i].is_asked)
+            ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server, WGWNO(0173) "%s", IDLE[i].text);
 }
 
 static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)

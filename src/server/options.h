@@ -13,11 +13,12 @@ typedef struct wgw_option_t wgw_option_t;
 typedef const char *wgw_option_parse_fn(cmd_parms *cmd, const wgw_option_t *option,
                                         const char *text, void *field);
 
-typedef enum wgw_store_t { WGW_STORE_INT, WGW_STORE_TEXT, WGW_STORE_ARRAY } wgw_store_t;
+typedef enum wgw_store_t { WGW_STORE_INT, WGW_STORE_TEXT, WGW_STORE_ARRAY, WGW_STORE_SET } wgw_store_t;
 
 typedef struct wgw_option_kind_t {
     wgw_option_parse_fn *parse;
-    wgw_store_t store; /* the field: int (-1 unset), const char *, apr_array_header_t * */
+    wgw_store_t store; /* the field: int (-1 unset), const char *, apr_array_header_t *; an ARRAY adds
+                          to that of the outer level, a SET takes its place */
     int is_list;       /* several words, each of them read */
 } wgw_option_kind_t;
 
@@ -34,7 +35,8 @@ struct wgw_option_t {
 extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_CALLABLE,
     wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_HOME, wgw_option_FOLDERS,
     wgw_option_FILE, wgw_option_SEED, wgw_option_LIST, wgw_option_PROCESS, wgw_option_PROCESSES,
-    wgw_option_PREFIX, wgw_option_MUTEX;
+    wgw_option_PREFIX, wgw_option_MUTEX, wgw_option_NETWORKS, wgw_option_PROXY_FIELDS,
+    wgw_option_FOLDER, wgw_option_SECONDS, wgw_option_TELEMETRY, wgw_option_TELEMETRY_FLAGS;
 
 /* Set every field of `conf` to "not set". */
 void wgw_options_unset(wgw_place_t place, void *conf);
@@ -46,6 +48,10 @@ void wgw_options_merge(wgw_place_t place, apr_pool_t *p, void *conf, const void 
  * directories say is merged on top of that for each request.
  * Context: post_config, after virtual hosts were merged. */
 void wgw_options_fill(apr_pool_t *p, server_rec *main_server);
+
+/* Say of each directive that is understood, but has no effect, that it has none: once, where it asks
+ * for something. Context: post_config, after wgw_options_fill(). */
+void wgw_options_log_idle(const server_rec *main_server);
 
 /* The directives, for the module record. */
 extern const command_rec wgw_commands[];

@@ -12,11 +12,13 @@
 #include "server/config.h"
 #include "server/group.h"
 #include "server/module.h"
+#include "server/proxy.h"
 
 typedef struct {
     wgw_var_t *vars;
     size_t count, size;
     request_rec *r;
+    const wgw_forwarded_t *forwarded; /* what a proxy in front says, or NULL */
 } var_list_t;
 
 /* --- adding --------------------------------------------------------------------------- */
@@ -119,6 +121,12 @@ static bool passes_authorization(request_rec *r)
     return wgw_dir_config(r)->passes_authorization;
 }
 
+/* Whether a field is of proxies, so that add_forwarded() decides on it. */
+static bool is_governed(const var_list_t *list, const char *field)
+{
+    return list->forwarded && list->forwarded->governed >> wgw_proxy_field_find(field) & 1;
+}
+
 static void add_header(var_list_t *list, const char *field, const char *value, bool with_secrets)
 {
     size_t len;
@@ -132,6 +140,8 @@ static void add_header(var_list_t *list, const char *field, const char *value, b
     if (ap_cstr_casecmp(field, "Authorization") == 0 && !with_secrets)
         return;
     if (ap_cstr_casecmp(field, "Proxy-Authorization") == 0 && !is_cgi_pass_auth(list->r))
+        return;
+    if (is_governed(list, field))
         return;
     const char *name = cgi_name(list->r->pool, field, &len);
     if (name)
@@ -240,6 +250,43 @@ static void add_cgi(var_list_t *list, const char *method, const char *script,
         add(list, WGW_KEY_CONTENT_LENGTH, apr_off_t_toa(r->pool, content_length));
 }
 
+/* --- what a trusted proxy says -------------------------------------------------------- */
+
+static void add_span(var_list_t *list, wgw_key_t key, wgw_span_t span)
+{
+    if (span.data)
+        add(list, key, apr_pstrmemdup(list->r->pool, span.data, span.len));
+}
+
+static void add_port(var_list_t *list, wgw_key_t key, unsigned port)
+{
+    if (port)
+        add_number(list, key, port);
+}
+
+/* Comes last, as of several entries with one key the last one counts. */
+static void add_forwarded(var_list_t *list)
+{
+    const wgw_forwarded_t *forwarded = list->forwarded;
+    size_t len = 0;
+
+    for (int field = 0; field < WGW_PROXY_FIELD_COUNT; field++) {
+        const char *name = wgw_proxy_field_name((wgw_proxy_field_t)field);
+        if (forwarded->values[field]) {
+            name = cgi_name(list->r->pool, name, &len);
+            add_named(list, name, len, forwarded->values[field]);
+        }
+    }
+    add(list, WGW_KEY_REMOTE_ADDR, *forwarded->client ? forwarded->client : NULL);
+    add_port(list, WGW_KEY_REMOTE_PORT, forwarded->client_port);
+    add_span(list, WGW_KEY_HTTP_HOST, forwarded->host);
+    add_span(list, WGW_KEY_SERVER_NAME, forwarded->server);
+    add_port(list, WGW_KEY_SERVER_PORT, forwarded->port);
+    add_span(list, WGW_KEY_SCRIPT_NAME, forwarded->script);
+    add_span(list, WGW_KEY_MOUNT_POINT, forwarded->script);
+    add(list, WGW_KEY_URL_SCHEME, forwarded->scheme);
+}
+
 /* --- wsgi.* and mod_wsgi.* ------------------------------------------------------------ */
 
 static const char *url_scheme(request_rec *r)
@@ -343,7 +390,7 @@ const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *pro
     const char *script = script_name(r);
     bool is_head = r->header_only && r->method_number == M_GET;
     bool is_mapped = is_head && is_head_mapped(r);
-    var_list_t list = { .r = r };
+    var_list_t list = { .r = r, .forwarded = wgw_proxy_read(r) };
 
     list.size = (size_t)apr_table_elts(r->headers_in)->nelts +
                 (size_t)apr_table_elts(r->subprocess_env)->nelts + 48;
@@ -355,6 +402,8 @@ const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *pro
     add_headers(&list);
     add_cgi(&list, is_mapped ? "GET" : r->method, script, &request->target, content_length);
     add_wsgi(&list, &request->target, process);
+    if (list.forwarded)
+        add_forwarded(&list);
 
     request->vars = list.vars;
     request->var_count = list.count;

@@ -46,6 +46,8 @@ def answer(environ, start_response, name):
         known["marks"] = marks(argument(environ, "mark"))
     if argument(environ, "import"):
         known["imported"] = __import__(argument(environ, "import")).__file__
+    if argument(environ, "variable"):
+        known["variable"] = os.environ.get(argument(environ, "variable"))
     if argument(environ, "read"):
         known["body"] = read_body(environ).decode("latin-1")
     start_response(argument(environ, "status", "200 OK"), [

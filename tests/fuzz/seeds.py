@@ -107,6 +107,16 @@ def controls():
     yield bytes([20]) + wire.text("/srv/site.wsgi") + struct.pack("<QQqq", 1, 2, 3, 4)
 
 
+def forwardeds():
+    """Yield settings (2 * the number of the field), networks, what a client sent, what proxies added."""
+    lists = (b"192.0.2.1", b"[2001:db8::1]:80, 10.0.0.2", b"unknown", b"_hidden, 10.0.0.2")
+    elements = (b'for="[2001:db8::1]:4711";host="a.example:80";proto=https, for=10.0.0.2', b"for=192.0.2.1;by=_x")
+    others = {4: b"a.example:443", 6: b"front.example", 7: b"8443", 8: b"/app", 10: b"https, http", 13: b"on"}
+    yield from (b"\2" + b"2001:db8:5::/48\0" + b"6.6.6.6\0" + one for one in lists)
+    yield from (b"\0" + b"::/0\0" + b'for="6.6.6.6\0' + one for one in elements)
+    yield from (bytes([2 * field]) + b"10.0.0.0/255.0.0.0\0evil\0" + one for field, one in others.items())
+
+
 def boards():
     """Yield a scoreboard of two rows with a request in each state."""
     rows = struct.pack("<IiIiIiQqiI8x", 5, 3, 4, -1, 0, 77, 9, 1, 1, 1) + bytes(wire.ROW_SIZE)
@@ -116,7 +126,7 @@ def boards():
 
 
 SEEDS = {"frame": frames, "request": requests, "reply": replies, "spec": specs, "control": controls,
-         "status": boards}
+         "status": boards, "forwarded": forwardeds}
 
 
 def write(name, folder):

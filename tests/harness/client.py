@@ -147,8 +147,8 @@ class Connection:
     """A connection to a server; a context manager that closes it."""
 
     def __init__(self, port: int, tls: Optional[ssl.SSLContext] = None,
-                 timeout_s: float = 30.0, address: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((address, port), timeout_s)
+                 timeout_s: float = 30.0, address: str = "127.0.0.1", source: str = "") -> None:
+        self.socket = socket.create_connection((address, port), timeout_s, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.authority = f"localhost:{port}"
         if tls:

@@ -25,6 +25,18 @@ def served(make_server, text, **options):
     return known(make_server(Site(APPLICATION + text, **options)))
 
 
+# --- WSGIPythonEggs ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("group", ["%{GLOBAL}", "apart"])
+def test_eggs(make_server, group):
+    made = make_server(Site(APPLICATION.replace("%{GLOBAL}", group) + "WSGIPythonEggs {work}"))
+    assert known(made, "/?variable=PYTHON_EGG_CACHE")["variable"] == str(made.work)
+
+
+def test_without_eggs(make_server):
+    assert known(make_server(Site(APPLICATION)), "/?variable=PYTHON_EGG_CACHE")["variable"] is None
+
+
 # --- WSGIPythonHome ------------------------------------------------------------------------
 
 HOMES = ["WSGIPythonHome {work}/venv\n" + APPLICATION,
