@@ -250,6 +250,7 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
     wgw_sup_pool_t *pool = ctx;
     wgw_process_t *row = &pool->rows[r];
     wgw_log_sink_t sink = sink_of(pool);
+    wgw_row_use_t use = wgw_sup_board_use(&pool->board, r);
     int status = 0;
     pid_t rc = waitpid(row->pid, &status, WNOHANG);
 
@@ -269,7 +270,8 @@ static void on_exit_of(void *ctx, uint32_t r, uint32_t events)
     row->pid = 0;
     wgw_sup_listener_refuse(&row->listener);
     take(pool, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = r,
-                              .is_in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 });
+                              .is_in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0,
+                              .has_served = use.request_count > use.busy_count });
     say_wait(pool, r);
 }
 

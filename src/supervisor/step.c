@@ -177,18 +177,21 @@ static void fail_trial(wgw_step_t *step, uint32_t r, bool was_made, int64_t now_
         step->versions.failed = step->failed_first = version;
 }
 
-/* One more failure of a place. Returns: how long it has to wait. */
-static int64_t note_failure(place_t *place, bool was_ready)
+/* One more failure of a place. Returns: how long it has to wait. A process that has served was ended
+ * by something that it met there: if all that did so had to wait for longer, nobody would serve. */
+static int64_t note_failure(place_t *place, bool was_ready, bool has_served)
 {
-    unsigned doublings = place->failure_count++;
+    if (has_served && place->failure_count > 1)
+        place->failure_count = 1;
 
+    unsigned doublings = place->failure_count++;
     if (was_ready && doublings == 0)
         return 0;
     return backoff(was_ready ? doublings - 1 : doublings);
 }
 
 /* The process of a row that had the place is ending or gone; decide when the next one is due. */
-static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_us)
+static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, bool has_served, int64_t now_us)
 {
     const row_t *row = &step->rows[r];
     place_t *place = place_of(step, r);
@@ -203,7 +206,7 @@ static void replace(wgw_step_t *step, uint32_t r, bool is_in_order, int64_t now_
     if (is_in_order && served_us >= LASTING_US)
         vacate(step, r, now_us);
     else
-        vacate(step, r, after(now_us, note_failure(place, row->was_ready)));
+        vacate(step, r, after(now_us, note_failure(place, row->was_ready, has_served)));
 }
 
 static void stop_row(wgw_step_t *step, uint32_t r, wgw_action_reason_t reason, int64_t now_us)
@@ -251,7 +254,7 @@ static void expire(wgw_step_t *step, uint32_t r, int64_t now_us)
 {
     switch (step->rows[r].phase) {
     case WGW_ROW_STARTING:
-        replace(step, r, false, now_us);
+        replace(step, r, false, false, now_us);
         kill_row(step, r, WGW_REASON_STARTUP_TIMEOUT);
         break;
     case WGW_ROW_DRAINING:
@@ -289,18 +292,19 @@ static void on_leaving(wgw_step_t *step, uint32_t r, int64_t now_us)
 
     if (row->phase != WGW_ROW_READY && row->phase != WGW_ROW_STARTING)
         return;
-    replace(step, r, row->was_ready, now_us);
+    replace(step, r, row->was_ready, false, now_us);
     set_phase(row, WGW_ROW_DRAINING, after(now_us, step->config.graceful_timeout_us));
 }
 
-static void on_exited(wgw_step_t *step, uint32_t r, bool is_in_order, bool was_made, int64_t now_us)
+static void on_exited(wgw_step_t *step, const wgw_event_t *event, int64_t now_us)
 {
+    uint32_t r = event->row;
     row_t *row = &step->rows[r];
 
-    if (is_on_trial(step, r) && !was_made)
+    if (is_on_trial(step, r) && event->is_unmade)
         fail_trial(step, r, false, now_us);
     else if (row->phase == WGW_ROW_READY || row->phase == WGW_ROW_STARTING)
-        replace(step, r, is_in_order && row->was_ready, now_us);
+        replace(step, r, event->is_in_order && row->was_ready, event->has_served, now_us);
     *row = (row_t){ .deadline_us = WGW_STEP_NEVER };
 }
 
@@ -309,7 +313,7 @@ static void on_broken(wgw_step_t *step, uint32_t r, int64_t now_us)
     wgw_row_phase_t phase = step->rows[r].phase;
 
     if (phase == WGW_ROW_READY || phase == WGW_ROW_STARTING)
-        replace(step, r, false, now_us);
+        replace(step, r, false, false, now_us);
     if (phase != WGW_ROW_EMPTY && phase != WGW_ROW_KILLED)
         kill_row(step, r, WGW_REASON_BROKEN);
 }
@@ -407,7 +411,7 @@ static void take_event(wgw_step_t *step, const wgw_event_t *event, int64_t now_u
         on_leaving(step, event->row, now_us);
         break;
     case WGW_EVENT_EXITED:
-        on_exited(step, event->row, event->is_in_order, !event->is_unmade, now_us);
+        on_exited(step, event, now_us);
         break;
     case WGW_EVENT_BROKEN:
         on_broken(step, event->row, now_us);

@@ -65,6 +65,7 @@ typedef struct wgw_event_t {
     wgw_cause_t cause;   /* REPLACE, RELOAD */
     bool is_in_order;    /* EXITED: with code 0 */
     bool is_unmade;      /* EXITED: there has been no process */
+    bool has_served;     /* EXITED: it had come to the end of a request */
     /* RETIRE, STOP: bounds below those of the configuration; 0: those of the configuration. */
     int64_t graceful_limit_us, shutdown_limit_us;
 } wgw_event_t;

@@ -91,6 +91,24 @@ static void further_crashes_wait_longer_each_time(void **state)
     wgw_sup_step_destroy(rig.step);
 }
 
+static void who_has_served_is_replaced_within_a_second(void **state)
+{
+    rig_t rig = make_ready(1);
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        if (i == 5) /* one that has not: the place does not forget how often it has failed */
+            send(&rig, WGW_EVENT_EXITED, 0);
+        else
+            take(&rig, (wgw_event_t){ .kind = WGW_EVENT_EXITED, .row = 0, .has_served = true });
+        if (i)
+            assert_int_equal(rig.last.wake_us - rig.now, (i == 5 ? 2 : 1) * SEC);
+        wait(&rig, 2 * SEC);
+        send(&rig, WGW_EVENT_READY, 0);
+    }
+    wgw_sup_step_destroy(rig.step);
+}
+
 static void service_for_as_long_as_the_wait_forgives(void **state)
 {
     rig_t rig = make_ready(1);
@@ -370,6 +388,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_startup_timeout_waits_for_ever),
     cmocka_unit_test(first_crash_is_replaced_at_once),
     cmocka_unit_test(further_crashes_wait_longer_each_time),
+    cmocka_unit_test(who_has_served_is_replaced_within_a_second),
     cmocka_unit_test(service_for_as_long_as_the_wait_forgives),
     cmocka_unit_test(never_ready_waits_from_a_second_on),
     cmocka_unit_test(places_fail_on_their_own),
