@@ -17,6 +17,7 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 
 #define FLAG "On or Off"
 #define NUMBER "a whole number"
+#define INTERVAL "seconds, with a fraction; the range is in microseconds"
 #define CALLABLE "a Python name, or %{ENV:variable}"
 #define GROUP "a name or a token"
 #define MAP_HEAD "On, Off or Auto"

@@ -2,7 +2,7 @@
  * finds when it begins, and what the two say to each other.
  *
  * It is started as
- *     PYTHON -P [-O|-OO] [-B] [-W spec ...] -c WGW_EXEC_BOOT EXTENSION
+ *     PYTHON -P [-O|-OO] [-B] [-X WGW_EXEC_FREE_THREADING] [-W spec ...] -c WGW_EXEC_BOOT EXTENSION
  * where EXTENSION is the path of _wsgigw.abi3.so. */
 #ifndef WSGIGW_EXEC_H
 #define WSGIGW_EXEC_H
@@ -10,6 +10,9 @@
 #include <stdint.h>
 
 enum { WGW_EXEC_VERSION = 1 };
+
+/* An argument of -X, where a free-threaded build is to run without a GIL. */
+#define WGW_EXEC_FREE_THREADING "wsgigw_free_threading"
 
 /* Descriptors, beside 0 (/dev/null) and 1 and 2 (a pipe to the log, O_NONBLOCK). */
 enum {
