@@ -48,6 +48,9 @@ typedef struct wgw_bridge_config_t {
 
 typedef struct wgw_bridge_t wgw_bridge_t;
 
+/* An argument of -X, where a free-threaded build is to run without a GIL. */
+#define WGW_FREE_THREADING "wsgigw_free_threading"
+
 /* Make `_wsgigw` importable. Context: before the interpreter is initialised.
  * Returns: 0; -1 no memory. */
 int wgw_bridge_register(void);
@@ -105,8 +108,8 @@ typedef struct wgw_interp_t wgw_interp_t;
 typedef struct wgw_spot_t {
     _Atomic(wgw_interp_t *) interp; /* of its last request, or the one it is in; NULL none yet */
     atomic_ulong ident;             /* of the thread, as Python's dumps say it; constant */
-    bool is_in_call;                /* Python runs for a request; changed while attached */
-    bool is_interrupted;            /* the same; wgw_py_interrupt() was called meanwhile */
+    atomic_bool is_in_call;         /* Python runs for a request; changed while attached */
+    atomic_bool is_interrupted;     /* the same; wgw_py_interrupt() was called meanwhile */
 } wgw_spot_t;
 
 /* Have the calling thread note in `spot` what it is in. Lives: as long as the process. */

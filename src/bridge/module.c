@@ -5,7 +5,6 @@
 
 #include "bridge/call.h"
 #include "bridge/wsgigw_py.h"
-#include "wsgigw/exec.h"
 
 /* --- what C offers to wsgigw.py ------------------------------------------------------- */
 
@@ -149,7 +148,7 @@ bool wgw_py_is_free_threading_wanted(void)
 {
     PyObject *options = PySys_GetObject("_xoptions"); /* borrowed */
 
-    return options && PyDict_GetItemString(options, WGW_EXEC_FREE_THREADING);
+    return options && PyDict_GetItemString(options, WGW_FREE_THREADING);
 }
 
 PyObject *wgw_py_module_init(void)

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "wsgigw/embedded.h"
-#include "wsgigw/exec.h"
 
 /* --- configuration of the interpreter ------------------------------------------------- */
 
@@ -67,7 +66,7 @@ static void set_options(PyConfig *py, const wgw_embedded_config_t *config)
 static PyStatus set_gil(PyConfig *py, const wgw_embedded_config_t *config)
 {
     if (config->is_free_threaded)
-        return PyWideStringList_Append(&py->xoptions, L"" WGW_EXEC_FREE_THREADING);
+        return PyWideStringList_Append(&py->xoptions, L"" WGW_FREE_THREADING);
     py->enable_gil = 1;
     return PyStatus_Ok();
 }

@@ -14,7 +14,6 @@
 #include "server/module.h"
 #include "server/pool_options.h"
 #include "server/preload.h"
-#include "wsgigw/exec.h"
 
 static wgw_texts_t texts(const apr_array_header_t *array)
 {
@@ -92,7 +91,7 @@ static apr_array_header_t *python_args(apr_pool_t *p, const wgw_pool_t *pool)
         APR_ARRAY_PUSH(args, const char *) = "-B";
     if (wgw_interp_is_free_threaded(ap_server_conf, pool)) {
         APR_ARRAY_PUSH(args, const char *) = "-X";
-        APR_ARRAY_PUSH(args, const char *) = WGW_EXEC_FREE_THREADING;
+        APR_ARRAY_PUSH(args, const char *) = WGW_FREE_THREADING;
     }
     for (int i = 0; warnings && i < warnings->nelts; i++) {
         APR_ARRAY_PUSH(args, const char *) = "-W";
