@@ -61,6 +61,18 @@ static int must_check_extensions(bool owns_gil)
 #endif
 }
 
+/* In 3.12 something that hashlib loads keeps what it makes first for all interpreters. Where that was
+ * made by an interpreter with memory of its own, the end of the main one frees what is not its own, and
+ * the process aborts. So the main one, which allocates for all others, is the first. */
+static void py_load_in_main(void)
+{
+    PyObject *module = PyImport_ImportModule("hashlib");
+
+    if (!module)
+        PyErr_Clear(); /* a Python without it has no trouble with it either */
+    Py_XDECREF(module);
+}
+
 PyThreadState *wgw_py_subinterp_new(bool owns_gil, const char **wrong_out)
 {
     const config_t config = {
@@ -78,6 +90,8 @@ PyThreadState *wgw_py_subinterp_new(bool owns_gil, const char **wrong_out)
     *wrong_out = "out of memory?";
     if (!make)
         return Py_NewInterpreter();
+    if (owns_gil)
+        py_load_in_main();
     status_t status = make(&tstate, &config);
     if (status.type == STATUS_OK)
         return tstate;
