@@ -10,17 +10,16 @@ static int flag_of(const char *text)
     return !*text ? -1 : strcmp(text, "on") == 0;
 }
 
+/* In one block: the array, then the text that it points into. */
 static bool read_folders(const char *text, wgw_layer_t *layer)
 {
-    char *rest = strdup(text), *last = NULL;
-    const char **folders = calloc(strlen(text) + 1, sizeof *folders);
+    size_t most = strlen(text) + 1;
+    const char **folders = malloc(most * sizeof *folders + most);
+    char *rest = folders ? memcpy(folders + most, text, most) : NULL, *last = NULL;
     size_t count = 0;
 
-    if (!rest || !folders) {
-        free(rest);
-        free(folders);
+    if (!folders)
         return false;
-    }
     for (char *folder = strtok_r(rest, ":", &last); folder; folder = strtok_r(NULL, ":", &last))
         folders[count++] = folder;
     layer->python_path = folders;
