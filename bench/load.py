@@ -13,7 +13,7 @@ from pathlib import Path
 
 from work import Work
 
-POST_SCRIPT = Path(__file__).resolve().parent / "post-1m.lua"
+BENCH = Path(__file__).resolve().parent
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 FAILURES = (r"Non-2xx or 3xx responses: \d+", r"Socket errors: .*")
 
@@ -45,7 +45,8 @@ def run_wrk(url: str, work: Work, seconds: int) -> Report:
     """Keep-alive, 2 threads. Raises Failed: a request failed, or none was answered.
     Blocks: for `seconds` and half a second more."""
     command = ["wrk", "-t2", f"-c{work.connections}", f"-d{seconds}s", "--latency"]
-    command += ["-s", str(POST_SCRIPT)] if work.is_post else []
+    script = "post-1m.lua" if work.is_post else work.script
+    command += ["-s", str(BENCH / script)] if script else []
     done = subprocess.run([*command, url], capture_output=True, text=True)
     output = done.stdout
     for pattern in FAILURES:

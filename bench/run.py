@@ -38,9 +38,12 @@ from server import (  # noqa: E402
 )
 from table import Entry, Round, Table  # noqa: E402
 from work import WORKS, Work  # noqa: E402
+import pythons  # noqa: E402
 
-# Of the work hello: option, server, and what it is divided by.
-REQUIRED = (("require_ratio", "embedded", "bare"), ("require_daemon_ratio", "daemon-2x1", "mod_wsgi-2x1"))
+# Option, work, server, and what it is divided by.
+REQUIRED = (("require_ratio", "hello", "embedded", "bare"),
+            ("require_daemon_ratio", "hello", "daemon-2x1", "mod_wsgi-2x1"),
+            ("require_own_gil_ratio", "spin", "own-gil", "shared-gil"))
 
 
 # --- who takes part ---------------------------------------------------------
@@ -70,9 +73,12 @@ class Field:
     """The servers of this run, started on entry and stopped on exit.
     left_out: why each of the others takes no part."""
 
-    def __init__(self, httpd: Httpd, mpm: str, options: argparse.Namespace, with_flask: bool) -> None:
-        self.httpd, self.mpm, self.options, self.with_flask = httpd, mpm, options, with_flask
-        self.wanted: list[Kind] = chosen("--servers", options.servers, KINDS, list(KINDS.values()))
+    def __init__(self, httpd: Httpd, mpm: str, options: argparse.Namespace, works: list[Work]) -> None:
+        self.httpd, self.mpm, self.options = httpd, mpm, options
+        self.with_flask = has_flask()
+        names = {work.name for work in works}
+        self.wanted: list[Kind] = [kind for kind in chosen("--servers", options.servers, KINDS, list(KINDS.values()))
+                                   if not kind.only or kind.only in names]
         self.servers: dict[str, Server] = {}
         self.left_out: dict[str, str] = {}
         self.peer = find_peer(httpd, options.peer_mod_wsgi)
@@ -98,7 +104,10 @@ class Field:
         module = build_bare(self.httpd, self.options.cc, self.scratch.path)
         return self._httpd(kind, f"LoadModule bare_module {conf_quote(module)}")
 
-    def _wsgigw(self, kind: Kind) -> Server:
+    def _wsgigw(self, kind: Kind) -> Server | None:
+        if kind.python and not pythons.find(*kind.python):
+            self.left_out[kind.name] = "no Python 3.12 to 3.14 in PYTHONS or PATH"
+            return None
         return self._httpd(kind, self.options.loadmodule)
 
     def _mod_wsgi(self, kind: Kind) -> Server | None:
@@ -125,7 +134,8 @@ class Field:
 
 def measure(work: Work, field: Field, rounds: int, seconds: int) -> Table:
     entries = {name: Entry(server.kind) for name, server in field.servers.items()
-               if work.reference or server.kind.module != "bare"}
+               if server.kind.only == (work.name if work.is_own else "")
+               and (work.reference or server.kind.module != "bare")}
     table = Table(work, entries)
 
     def turn(action: Callable[[Server, str, Entry], None]) -> None:
@@ -163,11 +173,10 @@ def bench(options: argparse.Namespace) -> int:
         raise Problem("wrk is missing; ./bootstrap.sh installs it (Debian package wrk)")
     httpd = Httpd.find(options.apxs)
     mpm = httpd.choose_mpm(options.mpm)
-    with_flask = has_flask()
-    if not with_flask and WORKS["flask"] in works:
+    if WORKS["flask"] in works and not has_flask():
         works.remove(WORKS["flask"])
         print(f"left out: the work flask ({sys.executable} has no Flask)")
-    with Field(httpd, mpm, options, with_flask) as field:
+    with Field(httpd, mpm, options, works) as field:
         for name, why in field.left_out.items():
             print(f"left out: {name} ({why})")
         print(f"{httpd.version()}, {mpm} MPM, 2 children of {'1 thread' if mpm == 'prefork' else '25 threads'}, "
@@ -197,18 +206,19 @@ def failures(tables: list[Table], field: Field) -> int:
 
 
 def below_required(tables: list[Table], options: argparse.Namespace) -> int:
-    """Compare hello with what was required. Returns: the exit code."""
-    hello = next((table.entries for table in tables if table.work.name == "hello"), {})
+    """Compare with what was required. Returns: the exit code."""
+    measured = {table.work.name: table.entries for table in tables}
     code = 0
     print()
-    for option, name, other in REQUIRED:
+    for option, work, name, other in REQUIRED:
         required = getattr(options, option)
-        ratio = hello[name].ratio_to(hello.get(other)) if name in hello else None
+        entries = measured.get(work, {})
+        ratio = entries[name].ratio_to(entries.get(other)) if name in entries else None
         if ratio is not None:
-            print(f"hello, {name} to {other}: {ratio:.3f}" + (f" (required: {required})" if required else ""))
+            print(f"{work}, {name} to {other}: {ratio:.3f}" + (f" (required: {required})" if required else ""))
             code = max(code, 1 if ratio < required else 0)
         elif required:
-            print(f"--{option.replace('_', '-')} needs the work hello, and the servers {name} and {other}")
+            print(f"--{option.replace('_', '-')} needs the work {work}, and the servers {name} and {other}")
             code = 2
     return code
 
@@ -230,6 +240,8 @@ def parse() -> argparse.Namespace:
                         help="exit code 1 when embedded hello is below R times the bare handler")
     parser.add_argument("--require-daemon-ratio", type=float, default=0.0, metavar="R",
                         help="exit code 1 when daemon-2x1 hello is below R times mod_wsgi-2x1")
+    parser.add_argument("--require-own-gil-ratio", type=float, default=0.0, metavar="R",
+                        help="exit code 1 when spin with a GIL for each application is below R times that with one")
     parser.add_argument("--json", default="", metavar="FILE", help="write the numbers there too")
     options = parser.parse_args()
     if options.seconds < 1 or options.rounds < 1:

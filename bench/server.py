@@ -29,9 +29,10 @@ from instance import (  # noqa: E402
     STOP_TIMEOUT_S, Httpd, OwnModule, Problem, RunningHttpd, ServerRoot, ServerUser,
     conf_quote, die_with_parent, free_port,
 )
+import pythons  # noqa: E402
 
 HTTPD_MODULES = ("unixd", "authn_core", "authz_core")
-SCRIPTS = {"/wsgi": "hello.wsgi", "/works": "works.wsgi", "/flask": "flask.wsgi"}
+SCRIPTS = {"/wsgi": "hello.wsgi", "/works": "works.wsgi", "/flask": "flask.wsgi", "/spin": "spin.wsgi"}
 DAEMON_TITLE = "(wsgi:bench)"
 START_TIMEOUT_S = 15.0
 NGINX_PROGRAMS = ("nginx", "/usr/sbin/nginx")
@@ -45,7 +46,12 @@ class Kind:
     module: str  # "bare", "wsgigw", "mod_wsgi" or "nginx"
     daemon: str = ""  # processes and threads of its daemon; "" is embedded mode
     rival: str = ""
+    only: str = ""    # the one work that it takes part in, which is for its like only
+    lines: str = ""   # of its configuration
+    python: tuple = ()  # least and most version of its Python; () the one of the build
 
+
+OWN_GIL = ((3, 12), (3, 14))
 
 KINDS = {kind.name: kind for kind in (
     Kind("bare", "bare"),
@@ -56,6 +62,9 @@ KINDS = {kind.name: kind for kind in (
     Kind("mod_wsgi-2x1", "mod_wsgi", "processes=2 threads=1"),
     Kind("mod_wsgi-2x5", "mod_wsgi", "processes=2 threads=5"),
     Kind("nginx-uwsgi-2x1", "nginx"),
+    Kind("shared-gil", "wsgigw", "processes=1 threads=8", only="spin", python=OWN_GIL),
+    Kind("own-gil", "wsgigw", "processes=1 threads=8", rival="shared-gil", only="spin", python=OWN_GIL,
+         lines="WSGIPerInterpreterGIL On\n"),
 )}
 
 
@@ -153,9 +162,17 @@ class HttpdServer(Server):
             return "<Location /bare>\n    SetHandler bare\n</Location>\n"
         lines = "WSGIApplicationGroup %{GLOBAL}\nWSGIEnableSendfile On\n"
         if self.kind.daemon:
-            lines += ("WSGISocketPrefix run/wsgi\nWSGIProcessGroup bench\n"
-                      f"WSGIDaemonProcess bench {self.kind.daemon} display-name={DAEMON_TITLE}\n")
-        return lines + "".join(f"WSGIScriptAlias {path} {conf_quote(file)}\n" for path, file in self.scripts.items())
+            lines += ("WSGISocketPrefix run/wsgi\nWSGIProcessGroup bench\n" + self.kind.lines +
+                      f"WSGIDaemonProcess bench {self.kind.daemon} display-name={DAEMON_TITLE} {self._python()}\n")
+        if self.kind.only:
+            return lines + "".join(
+                f"WSGIScriptAlias {path} {conf_quote(self.scripts['/spin'])} application-group={path[1:]}\n"
+                for path in ("/spin-a", "/spin-b"))
+        return lines + "".join(f"WSGIScriptAlias {path} {conf_quote(file)}\n" for path, file in self.scripts.items() if path != "/spin")
+
+    def _python(self) -> str:
+        found = pythons.find(*self.kind.python) if self.kind.python else None
+        return pythons.options_for(self.root, found) if found else ""
 
     def tops(self) -> list[int]:
         return [self.running.pid] if self.running else []
@@ -216,7 +233,7 @@ class NginxServer(Server):
         values = {"FOLDER": str(folder), "LOG": str(nginx_log), "SOCKET": str(listener), "PORT": str(self.port)}
         template = (BENCH / "nginx.conf.in").read_text(encoding="utf-8")
         conf = self.root.write("nginx.conf", re.sub(r"@([A-Z]+)@", lambda m: values[m.group(1)], template))
-        mounts = [f"--mount={path}={file}" for path, file in self.scripts.items() if with_flask or path != "/flask"]
+        mounts = [f"--mount={path}={file}" for path, file in self.scripts.items() if path != "/spin" and (with_flask or path != "/flask")]
         # --die-on-term: a SIGTERM ends it; without, it would only load the applications again.
         self._spawn([uwsgi, "--plugin", "python3", "--master", "--processes", "2", "--need-app",
                      "--single-interpreter", "--manage-script-name", *mounts, "--socket", str(listener),

@@ -25,6 +25,8 @@ class Work:
     connections: int
     reference: str = ""
     is_post: bool = False
+    is_own: bool = False  # for those contenders only that name it
+    script: str = ""  # of wrk
     is_extra: bool = False  # measured only when --works names it
 
 
@@ -35,6 +37,8 @@ WORKS = {work.name: work for work in (
     Work("generator-50", "a generator of 50 short lines", "/works/generator-50", 50 * 28, 8),
     Work("flask", "hello by Flask", "/flask", 13, 8, "/bare"),
     Work("echo-1m", "POST of 1 MiB, echoed", "/works/echo-1m", 1048576, 8, is_post=True),
+    Work("spin", "60 ms of processor time in one of two applications of one process", "/spin-a", 4, 8,
+         is_own=True, script="spin.lua"),
     Work("hello-unsized", "hello without Content-Length", "/works/hello-unsized", 13, 16, "/bare", is_extra=True),
     Work("hello-generator", "hello by a generator", "/works/hello-generator", 13, 16, "/bare", is_extra=True),
     Work("hello-write", "hello by write()", "/works/hello-write", 13, 16, "/bare", is_extra=True),

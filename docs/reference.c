@@ -17,6 +17,7 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 
 #define FLAG "On or Off"
 #define NUMBER "a whole number"
+#define INTERVAL "seconds, with a fraction; the range is in microseconds"
 #define CALLABLE "a Python name, or %{ENV:variable}"
 #define GROUP "a name or a token"
 #define MAP_HEAD "On, Off or Auto"
@@ -160,6 +161,19 @@ int main(void)
     WGW_DECLARATIONS(DECLARATION)
     puts("WSGIImportScript loads a file when a process starts. `process-group=%{GLOBAL}` is every child "
          "of httpd,\n`application-group=%{GLOBAL}` the main interpreter. Both are required.\n");
+    puts("`<WSGIInterpreterOptions ...>` (server only; closed by `</WSGIInterpreterOptions>`) holds "
+         "`WSGIPerInterpreterGIL`,\n`WSGIFreeThreading`, `WSGISwitchInterval` and `WSGIPythonPath` for "
+         "the interpreters of a process group\n(%{GLOBAL} is embedded mode), of an application group "
+         "(%{GLOBAL} is the main interpreter), or of both; without\neither, for all. What is said with more "
+         "selectors wins, of two with as many the later one; all win over the same\ndirective outside, and "
+         "`switch-interval=` of a pool counts as said for its process group. Folders add up, the most\n"
+         "specific ones first in sys.path. `WSGIFreeThreading` is of a process, so it has no effect with "
+         "application-group=;\n`WSGISwitchInterval` is of a GIL, so with application-group= it needs "
+         "`WSGIPerInterpreterGIL On`.\n\n"
+         "A sub-interpreter with a GIL of its own does not let the application call os.fork() "
+         "(subprocess works), as any\nsub-interpreter does not, nor import extension modules that have not "
+         "declared themselves fit for it. A group that is\nthe only one of its process has the main "
+         "interpreter and needs no GIL of its own.\n");
     pool_options();
     proxies();
     puts("## Settings\n");

@@ -15,6 +15,15 @@
 /* Compatibility: the mod_wsgi whose documented behaviour applications may rely on. */
 #define WGW_COMPAT_VERSION { 6, 0, 5 }
 
+/* What the configuration says of interpreters: of one application group, or of all. */
+typedef struct wgw_layer_t {
+    const char *group;           /* "" the main interpreter; NULL all */
+    int own_gil;                 /* 1 or 0: a GIL of its own (WSGIPerInterpreterGIL); -1 not said */
+    int64_t switch_interval_us;  /* of its GIL; 0 not said */
+    const char *const *python_path; /* folders that go before those of wgw_bridge_config_t */
+    size_t python_path_count;
+} wgw_layer_t;
+
 typedef struct wgw_bridge_config_t {
     wgw_log_sink_t sink;         /* for what is said outside a request */
     const char *process_group;   /* "" in embedded mode */
@@ -23,6 +32,8 @@ typedef struct wgw_bridge_config_t {
     unsigned interpreter_limit;  /* how many interpreters there may be, the main one included */
     const char *const *python_path; /* folders that go to the front of sys.path */
     size_t python_path_count;
+    const wgw_layer_t *layers;   /* the later one wins */
+    size_t layer_count;
     int server_version[3];       /* httpd's, for apache.version */
     bool keeps_code;             /* what has been loaded is never loaded anew: see WGW_BRIDGE_STALE */
     /* Called when a script or module has been loaded in an interpreter for the first time, and has
@@ -36,6 +47,9 @@ typedef struct wgw_bridge_config_t {
 } wgw_bridge_config_t;
 
 typedef struct wgw_bridge_t wgw_bridge_t;
+
+/* An argument of -X, where a free-threaded build is to run without a GIL. */
+#define WGW_FREE_THREADING "wsgigw_free_threading"
 
 /* Make `_wsgigw` importable. Context: before the interpreter is initialised.
  * Returns: 0; -1 no memory. */
@@ -81,6 +95,10 @@ bool wgw_bridge_is_inside(void);
  * left in one of them: then the interpreter must not be finalised. */
 bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge);
 
+/* Instead of that: end none, run no exit function, and let no thread run Python any more, as long as
+ * the caller stays attached. Context: the same. Blocks: at most a second for each interpreter. */
+void wgw_bridge_seize_interpreters(wgw_bridge_t *bridge);
+
 /* --- for who watches over threads -------------------------------------------------------- */
 
 /* An application group and its interpreter. Lives: as long as the process serves. */
@@ -90,8 +108,8 @@ typedef struct wgw_interp_t wgw_interp_t;
 typedef struct wgw_spot_t {
     _Atomic(wgw_interp_t *) interp; /* of its last request, or the one it is in; NULL none yet */
     atomic_ulong ident;             /* of the thread, as Python's dumps say it; constant */
-    bool is_in_call;                /* Python runs for a request; changed while attached */
-    bool is_interrupted;            /* the same; wgw_py_interrupt() was called meanwhile */
+    atomic_bool is_in_call;         /* Python runs for a request; changed while attached */
+    atomic_bool is_interrupted;     /* the same; wgw_py_interrupt() was called meanwhile */
 } wgw_spot_t;
 
 /* Have the calling thread note in `spot` what it is in. Lives: as long as the process. */
@@ -117,5 +135,11 @@ wgw_interp_t *wgw_bridge_next(const wgw_interp_t *interp);
 
 /* The name of its application group, "" of the main one. */
 const char *wgw_bridge_group(const wgw_interp_t *interp);
+
+/* The interpreter whose GIL it has: itself, or the main one, whose GIL all others share. */
+wgw_interp_t *wgw_bridge_gil(wgw_interp_t *interp);
+
+/* Say once, where interpreters are to have a GIL of their own, that this Python cannot do it. */
+void wgw_bridge_say_gil(const wgw_bridge_config_t *config);
 
 #endif

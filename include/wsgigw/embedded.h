@@ -6,7 +6,7 @@
 
 #include "wsgigw/bridge.h"
 
-enum { WGW_EMBEDDED_ABI = 1 };
+enum { WGW_EMBEDDED_ABI = 2 };
 
 /* The name of the one symbol of the library: const wgw_embedded_api_t. */
 #define WGW_EMBEDDED_SYMBOL "wgw_embedded_api"
@@ -21,6 +21,8 @@ typedef struct wgw_embedded_config_t {
     int64_t hash_seed;                /* 0 to 2^32-1, or WGW_SEED_RANDOM */
     const char *const *warnings;      /* as of python -W */
     size_t warning_count;
+    bool is_free_threaded;            /* a build that can run without a GIL is to do so */
+    bool keeps_interpreters;          /* leave them as they are at the end */
     const wgw_preload_t *preloads;    /* loaded before the first request needs them */
     size_t preload_count;
     /* Called once by run(): the interpreter serves (bridge), or could not be made (NULL, after

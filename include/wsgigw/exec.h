@@ -2,7 +2,7 @@
  * finds when it begins, and what the two say to each other.
  *
  * It is started as
- *     PYTHON -P [-O|-OO] [-B] [-W spec ...] -c WGW_EXEC_BOOT EXTENSION
+ *     PYTHON -P [-O|-OO] [-B] [-X WGW_FREE_THREADING] [-W spec ...] -c WGW_EXEC_BOOT EXTENSION
  * where EXTENSION is the path of _wsgigw.abi3.so. */
 #ifndef WSGIGW_EXEC_H
 #define WSGIGW_EXEC_H
@@ -80,7 +80,8 @@ enum { WGW_EXEC_START_MOST = 256 * 1024, WGW_EXEC_WARM_MOST = 64 * 1024 };
 /* A message of a process is at most this long. */
 enum { WGW_EXEC_MESSAGE_MOST = 8 * 1024 };
 
-/* What PYTHON -c runs. Understood by any Python, so that a wrong one can say what it is. */
+/* What PYTHON -c runs. Understood by any Python, so that a wrong one can say what it is. A
+ * free-threaded build takes no .abi3.so, but one of its own beside it (make extension FOR=PYTHON). */
 #define WGW_EXEC_BOOT \
     "import sys\n" \
     "if getattr(getattr(sys, 'implementation', None), 'name', '') != 'cpython' " \
@@ -89,15 +90,21 @@ enum { WGW_EXEC_MESSAGE_MOST = 8 * 1024 };
     "Name another one with python= or python-home=\\n' % (sys.executable, " \
     "getattr(getattr(sys, 'implementation', None), 'name', 'python'), sys.version.split()[0]))\n" \
     "    sys.exit(76)\n" \
-    "import importlib.util\n" \
+    "import importlib.machinery, importlib.util\n" \
+    "path = sys.argv[1]\n" \
+    "if 't' in sys.abiflags:\n" \
+    "    path = path.rpartition('/')[0] + '/_wsgigw' + importlib.machinery.EXTENSION_SUFFIXES[0]\n" \
+    "    if 'wsgigw_free_threading' not in sys._xoptions:\n" \
+    "        import warnings\n" \
+    "        warnings.filterwarnings('ignore', 'The global interpreter lock')\n" \
     "try:\n" \
-    "    spec = importlib.util.spec_from_file_location('_wsgigw_worker', sys.argv[1])\n" \
+    "    spec = importlib.util.spec_from_file_location('_wsgigw_worker', path)\n" \
     "    module = importlib.util.module_from_spec(spec)\n" \
     "    spec.loader.exec_module(module)\n" \
     "except Exception as error:\n" \
-    "    sys.stderr.write('<2>WGW0062: %s cannot be loaded by %s (%s): %s\\n' % (sys.argv[1], " \
+    "    sys.stderr.write('<2>WGW0062: %s cannot be loaded by %s (%s): %s\\n' % (path, " \
     "sys.executable, sys.version.split()[0], error))\n" \
     "    sys.exit(77)\n" \
-    "sys.exit(module.serve(sys.argv[1]))\n"
+    "sys.exit(module.serve(path))\n"
 
 #endif

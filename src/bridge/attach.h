@@ -33,6 +33,8 @@ struct wgw_interp_t {
     wgw_thread_t *threads;   /* under wgw_bridge_t.lock */
     wgw_interp_t *next;      /* set before publication, then constant */
     bool is_main;
+    bool owns_gil;           /* true of the main one, too */
+    atomic_bool is_seized;   /* a thread has its GIL, for good */
 };
 
 struct wgw_bridge_t {

@@ -33,7 +33,7 @@ typedef struct wgw_call_t {
     int http_status;            /* what httpd is to answer when no head has left; 0 */
 
     pthread_mutex_t turn;       /* held in an operation on the exchange: one at a time */
-    int op_count;               /* operations under way, by any thread; changed while attached */
+    atomic_int op_count;        /* operations under way, by any thread */
 
     PyObject *input;            /* these know the call, and are told when it ends */
     PyObject *start_response;

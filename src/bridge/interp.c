@@ -6,7 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "bridge/layer.h"
+#include "bridge/subinterp.h"
 
 static wgw_interp_t *lookup(wgw_bridge_t *bridge, const char *group)
 {
@@ -47,6 +51,11 @@ const char *wgw_bridge_group(const wgw_interp_t *interp)
     return interp->group;
 }
 
+wgw_interp_t *wgw_bridge_gil(wgw_interp_t *interp)
+{
+    return interp->owns_gil ? interp : wgw_interp_main(interp->bridge);
+}
+
 static wgw_interp_t *interp_new(wgw_bridge_t *bridge, const char *group)
 {
     wgw_interp_t *interp = calloc(1, sizeof *interp);
@@ -76,29 +85,16 @@ static void publish(wgw_bridge_t *bridge, wgw_interp_t *interp)
     bridge->interp_count++;
 }
 
-/* The folders of config->python_path. Returns: new list; NULL with an exception set. */
-static PyObject *python_path(const wgw_bridge_config_t *config)
-{
-    PyObject *folders = PyList_New(0);
-
-    for (size_t i = 0; folders && i < config->python_path_count; i++) {
-        PyObject *folder = PyUnicode_DecodeFSDefault(config->python_path[i]);
-        if (!folder || PyList_Append(folders, folder) < 0)
-            Py_CLEAR(folders);
-        Py_XDECREF(folder);
-    }
-    return folders;
-}
-
 static bool call_set_up(wgw_interp_t *interp)
 {
     const wgw_bridge_config_t *config = interp->bridge->config;
     bool is_single = !*interp->group && config->main_group;
     PyObject *process = PyUnicode_FromString(config->process_group);
     PyObject *group = PyUnicode_DecodeFSDefault(is_single ? config->main_group : interp->group);
-    PyObject *folders = python_path(config);
+    PyObject *folders = wgw_py_layer_python_path(interp);
     PyObject *done = process && group && folders
-        ? wgw_py_helper(interp->state, "_set_up", process, group, folders, NULL) : NULL;
+        ? wgw_py_helper(interp->state, "_set_up", process, group, folders,
+                        interp->owns_gil ? Py_True : Py_False, NULL) : NULL;
 
     Py_XDECREF(process);
     Py_XDECREF(group);
@@ -113,7 +109,7 @@ static bool set_up(wgw_interp_t *interp)
     interp->maker = pthread_self();
     interp->istate = PyInterpreterState_Get();
     interp->state = wgw_py_state_import(interp->bridge);
-    if (interp->state && call_set_up(interp))
+    if (interp->state && call_set_up(interp) && wgw_py_layer_set_switch_interval(interp))
         return true;
     PyErr_WriteUnraisable(NULL); /* our own log stream may not exist yet */
     return false;
@@ -124,16 +120,22 @@ static wgw_interp_t *make(wgw_bridge_t *bridge, const char *group)
 {
     wgw_interp_t *interp = interp_new(bridge, group);
     wgw_thread_t *main_thread = wgw_thread_here(wgw_interp_main(bridge));
+    const char *wrong;
 
     if (!interp || !main_thread) {
         interp_free(interp);
         return NULL;
     }
+    interp->owns_gil = wgw_layer_wants_own_gil(bridge->config, group) &&
+                       wgw_py_subinterp_can_own_gil();
     PyEval_RestoreThread(main_thread->tstate);
-    interp->keeper = Py_NewInterpreter();
+    interp->keeper = wgw_py_subinterp_new(interp->owns_gil, &wrong);
     bool is_ready = interp->keeper && set_up(interp);
     PyEval_SaveThread();
     if (!interp->keeper) {
+        wgw_log(&bridge->config->sink, WGW_LOG_ERR,
+                WGWNO(0005) "no interpreter could be made for application group '%s' (%s)", group,
+                wrong);
         interp_free(interp);
         return NULL;
     }
@@ -161,12 +163,8 @@ static wgw_interp_t *find_or_make(wgw_bridge_t *bridge, const char *group)
     if (interp)
         wgw_log(sink, interp->state ? WGW_LOG_INFO : WGW_LOG_ERR,
                 WGWNO(0004) "interpreter for application group '%s' %s", group,
-                interp->state ? "started" : "could not be set up, see the lines before; its "
-                                            "requests get 500");
-    else
-        wgw_log(sink, WGW_LOG_ERR,
-                WGWNO(0005) "no interpreter could be made for application group '%s' "
-                "(out of memory?)", group);
+                !interp->state ? "could not be set up, see the lines before; its requests get 500"
+                : interp->owns_gil ? "started, with a GIL of its own" : "started");
     return interp;
 }
 
@@ -193,7 +191,17 @@ wgw_interp_t *wgw_interp_find(wgw_bridge_t *bridge, const char *group, wgw_deadl
     return NULL;
 }
 
-/* --- beginning and end ---------------------------------------------------------------- */
+void wgw_bridge_say_gil(const wgw_bridge_config_t *config)
+{
+    if (wgw_layer_may_want_own_gil(config) && !wgw_py_subinterp_can_own_gil())
+        wgw_log(&config->sink, WGW_LOG_WARN,
+                WGWNO(0181) "WSGIPerInterpreterGIL has no effect on process group '%s': Python %lu.%lu "
+                "cannot give an interpreter a GIL of its own, so all share one. Use Python 3.12 to "
+                "3.14, or more processes", config->process_group, Py_Version >> 24,
+                Py_Version >> 16 & 0xff);
+}
+
+/* --- beginning ------------------------------------------------------------------------- */
 
 static wgw_bridge_t *serving; /* the one bridge of this process */
 
@@ -219,7 +227,7 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
         free(bridge);
         return NULL;
     }
-    interp->is_main = true;
+    interp->is_main = interp->owns_gil = true;
     if (!set_up(interp)) {
         interp->state = NULL; /* published all the same: requests for it get 500 */
         wgw_log(&config->sink, WGW_LOG_CRIT,
@@ -228,6 +236,46 @@ wgw_bridge_t *wgw_bridge_create(const wgw_bridge_config_t *config)
     publish(bridge, interp);
     return bridge;
 }
+
+/* --- an interpreter that is not ended ------------------------------------------------- */
+
+static void *run_seizer(void *ctx)
+{
+    wgw_interp_t *interp = ctx;
+    wgw_thread_t *thread = wgw_thread_here(interp);
+
+    if (thread) {
+        PyEval_RestoreThread(thread->tstate);
+        atomic_store(&interp->is_seized, true);
+    }
+    for (;;) /* until the process is gone */
+        pause();
+    return NULL;
+}
+
+/* What shares the caller's GIL stands still while the caller keeps that. Of another GIL a thread
+ * takes hold, unless somebody keeps it. */
+static void seize(wgw_interp_t *interp)
+{
+    static const struct timespec PAUSE = { .tv_nsec = 1000000 };
+    wgw_deadline_t limit = wgw_deadline_in_us(1000000);
+    pthread_t thread;
+
+    if (interp->is_main || !interp->owns_gil ||
+        pthread_create(&thread, NULL, run_seizer, interp) != 0)
+        return;
+    pthread_detach(thread);
+    while (!atomic_load(&interp->is_seized) && wgw_deadline_left_us(limit) > 0)
+        nanosleep(&PAUSE, NULL);
+}
+
+void wgw_bridge_seize_interpreters(wgw_bridge_t *bridge)
+{
+    for (wgw_interp_t *i = atomic_load(&bridge->interps); i; i = i->next)
+        seize(i);
+}
+
+/* --- ending --------------------------------------------------------------------------- */
 
 /* Free the records and thread states that requests have left in an interpreter.
  * Context: attached to it by a thread state that is none of them. */
@@ -254,12 +302,12 @@ static void delete_keeper(wgw_interp_t *interp)
     interp->keeper = NULL;
 }
 
-/* Let `atexit` and threading of the attached interpreter finish.
+/* Let `atexit` and threading of the attached interpreter finish; `stays`: it is not ended then.
  * Returns: false when threads of the application are left. */
-static bool wind_up(wgw_interp_t *interp, bool ends_anyway)
+static bool wind_up(wgw_interp_t *interp, bool stays)
 {
-    PyObject *is_quiet = wgw_py_helper(interp->state, "_wind_up",
-                                       ends_anyway ? Py_True : Py_False, NULL);
+    PyObject *is_quiet = wgw_py_helper(interp->state, "_wind_up", interp->is_main ? Py_True : Py_False,
+                                       stays ? Py_True : Py_False, NULL);
 
     if (!is_quiet)
         PyErr_WriteUnraisable(NULL);
@@ -304,6 +352,7 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
         PyThreadState *tstate = i->state ? PyThreadState_New(i->istate) : NULL;
         if (!tstate) { /* it was never set up, or there is no memory: left as it is */
             is_quiet = false;
+            seize(i);
             continue;
         }
         PyThreadState_Swap(tstate);
@@ -313,10 +362,11 @@ bool wgw_bridge_end_interpreters(wgw_bridge_t *bridge)
         } else {
             is_quiet = false;
             PyThreadState_Swap(main_tstate);
+            seize(i);
         }
     }
     wgw_interp_t *main_interp = wgw_interp_main(bridge);
-    if (main_interp->state && !wind_up(main_interp, is_quiet))
+    if (main_interp->state && !wind_up(main_interp, !is_quiet))
         is_quiet = false;
     return is_quiet;
 }

@@ -111,7 +111,12 @@ static void module_free(void *module)
     module_clear(module);
 }
 
-static PyModuleDef_Slot module_slots[] = { { Py_mod_exec, module_exec }, { 0, NULL } };
+/* What it does and what it promises; an older Python refuses slots that it does not know. */
+static PyModuleDef_Slot module_slots[] = {
+    { Py_mod_exec, module_exec },
+    WGW_PY_PROMISES,
+    { 0, NULL }
+};
 
 static PyModuleDef module_def = {
     PyModuleDef_HEAD_INIT,
@@ -125,8 +130,30 @@ static PyModuleDef module_def = {
     .m_free = module_free,
 };
 
+void wgw_py_promise(PyModuleDef_Slot *slots, unsigned long version, bool is_without_gil)
+{
+    while (slots->slot && slots->slot != WGW_PY_MULTIPLE_INTERPRETERS)
+        slots++;
+    if (slots->slot && version < 0x030c0000)
+        slots[0].slot = 0;
+    else if (slots->slot && version < 0x030d0000)
+        slots[1].slot = 0;
+    else if (slots->slot)
+        slots[1].value = (void *)(uintptr_t)is_without_gil;
+}
+
+/* Where a free-threaded build is not asked to do without, the module says that it needs the GIL, and
+ * Python turns it on. */
+bool wgw_py_is_free_threading_wanted(void)
+{
+    PyObject *options = PySys_GetObject("_xoptions"); /* borrowed */
+
+    return options && PyDict_GetItemString(options, WGW_FREE_THREADING);
+}
+
 PyObject *wgw_py_module_init(void)
 {
+    wgw_py_promise(module_slots, Py_Version, wgw_py_is_free_threading_wanted());
     return PyModuleDef_Init(&module_def);
 }
 

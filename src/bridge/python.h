@@ -10,4 +10,8 @@
 #include <Python.h>
 #include <structmember.h>
 
+#if PY_VERSION_HEX < 0x030c0000 && UINTPTR_MAX > 0xffffffffu
+#include "bridge/refcount.h"
+#endif
+
 #endif

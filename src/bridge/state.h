@@ -47,6 +47,19 @@ typedef struct wgw_py_state_t {
     PyObject *helpers;                  /* dict: namespace of the `wsgigw` module */
 } wgw_py_state_t;
 
+/* Slots of a module definition that limited API 3.11 has no names for: it may be in interpreters
+ * with a GIL of their own (3.12), and needs no GIL (3.13). They stand last in the array of slots. */
+enum { WGW_PY_MULTIPLE_INTERPRETERS = 3, WGW_PY_GIL = 4 };
+#define WGW_PY_PROMISES \
+    { WGW_PY_MULTIPLE_INTERPRETERS, (void *)2 }, { WGW_PY_GIL, (void *)1 }
+
+/* Cut off what Python of this version, as in Py_Version, does not know and would refuse.
+ * `is_without_gil`: what is promised of a build that can do without one. */
+void wgw_py_promise(PyModuleDef_Slot *slots, unsigned long version, bool is_without_gil);
+
+/* Tell whether that is asked for (WSGIFreeThreading). Context: attached. */
+bool wgw_py_is_free_threading_wanted(void);
+
 /* What PyInit__wsgigw is: begins the multi-phase initialisation of `_wsgigw`.
  * Returns: the module definition. */
 PyObject *wgw_py_module_init(void);

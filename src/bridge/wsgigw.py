@@ -127,13 +127,14 @@ class _StandardBuffer(io.BufferedIOBase):
 # --- setting up and winding up an interpreter ---------------------------------
 
 
+_owns_gil = False
 _server_pid, _set_signal = 0, None  # a forked copy has its signals back
 
 
-def _set_up(process, group, folders):
+def _set_up(process, group, folders, owns_gil):
     """Make the attached interpreter ready; `folders` go to the front of sys.path."""
-    global process_group, application_group, _server_pid, _set_signal
-    process_group, application_group = process, group
+    global process_group, application_group, _owns_gil, _server_pid, _set_signal
+    process_group, application_group, _owns_gil = process, group, owns_gil
     sys.argv[:] = ["mod_wsgi"]
     sys.stdout = sys.__stdout__ = _StandardStream("<stdout>")
     sys.stderr = sys.__stderr__ = _StandardStream("<stderr>")
@@ -175,19 +176,20 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
         file.write(text)
 
 
-def _wind_up(ends_anyway):
+def _wind_up(is_main, stays):
     """Let threads and atexit finish, as at the end of any Python.
 
     True when the interpreter may be ended: no thread is left in it, or it is the
-    main one (`ends_anyway`), which stops its daemon threads by itself.
+    main one, which stops its daemon threads by itself; unless it stays, because
+    another interpreter could not be ended.
     """
     import _thread
     import atexit
 
     threading._shutdown()
-    if ends_anyway:
+    if is_main and not stays:
         return True  # ending it runs atexit
-    if _thread._count() == 0:
+    if not stays and _thread._count() == 0:
         threading._shutdown = lambda: None  # 3.12 calls it again, where it asserts that it was not
         return True
     atexit._run_exitfuncs()
@@ -203,6 +205,41 @@ def _report(heading, exception, trace):
         trace = trace.tb_next
     lines = traceback.format_exception(type(exception), exception, trace)
     _log(_ERR, f"{heading}{_where()}\n{''.join(lines)}")
+    _advise(exception)
+
+
+_advised = set()  # what _advise() has been said of
+
+
+def _chain(exception):
+    """Yield an exception and what it was raised from or after."""
+    seen = set()  # a chain may be a ring
+    while exception is not None and id(exception) not in seen:
+        seen.add(id(exception))
+        yield exception
+        exception = exception.__cause__ or exception.__context__
+
+
+def _advise(exception):
+    """Say what to do where an extension module refuses this interpreter: once of each."""
+    refusals = [error for error in _chain(exception)
+                if isinstance(error, ImportError) and "subinterpreter" in str(error)]
+    text = str(refusals[-1]) if refusals else ""
+    if not text or text in _advised or not application_group:
+        return
+    _advised.add(text)
+    group = application_group.replace('"', '\\"')
+    _log(_ERR, f"WGW0180: an extension module cannot be used in the interpreter of application group "
+               f"'{application_group}' ({text}): {_remedy(group)}")
+
+
+def _remedy(group):
+    in_main = "serve it in the main interpreter: WSGIApplicationGroup %{GLOBAL}"
+    if not _owns_gil:
+        return in_main
+    process = f'process-group="{process_group}" ' if process_group else ""
+    return ("let it share the GIL of its process: <WSGIInterpreterOptions "
+            f'{process}application-group="{group}"> with WSGIPerInterpreterGIL Off in it; or {in_main}')
 
 
 def _where():
@@ -365,14 +402,11 @@ def _is_forbidden(script, exception):
 def _files_of(script, exception):
     """The files whose change may mend it: the script, and what the traceback names."""
     files = {_shown(script)} if not script.key.startswith("module:") else set()
-    seen, cause = set(), exception
-    while cause is not None and id(cause) not in seen:  # a chain may be a ring
-        seen.add(id(cause))
+    for cause in _chain(exception):
         files.update(frame.f_code.co_filename
                      for frame, _ in traceback.walk_tb(cause.__traceback__))
         if isinstance(cause, SyntaxError):
             files.add(cause.filename)
-        cause = cause.__cause__ or cause.__context__
     return {path for path in files if isinstance(path, str) and os.path.isabs(path)}
 
 

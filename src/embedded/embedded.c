@@ -62,6 +62,22 @@ static void set_options(PyConfig *py, const wgw_embedded_config_t *config)
     }
 }
 
+#ifdef Py_GIL_DISABLED
+static PyStatus set_gil(PyConfig *py, const wgw_embedded_config_t *config)
+{
+    if (config->is_free_threaded)
+        return PyWideStringList_Append(&py->xoptions, L"" WGW_FREE_THREADING);
+    py->enable_gil = 1;
+    return PyStatus_Ok();
+}
+#else
+static PyStatus set_gil(PyConfig *py, const wgw_embedded_config_t *config)
+{
+    (void)py, (void)config; /* this build always has one */
+    return PyStatus_Ok();
+}
+#endif
+
 static PyStatus initialise(const wgw_embedded_config_t *config)
 {
     PyConfig py;
@@ -71,6 +87,8 @@ static PyStatus initialise(const wgw_embedded_config_t *config)
     PyStatus status = set_home(&py, config->python_home);
     if (!PyStatus_Exception(status))
         status = set_warnings(&py, config);
+    if (!PyStatus_Exception(status))
+        status = set_gil(&py, config);
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&py);
     PyConfig_Clear(&py);
@@ -104,14 +122,16 @@ static void preload(wgw_bridge_t *bridge, const wgw_embedded_config_t *config)
         wgw_bridge_preload(bridge, &config->preloads[i]);
 }
 
-/* Where a daemon thread of a sub-interpreter is left, the interpreter is not ended, but kept
- * attached for ever: no other thread can run Python any more while the process exits. */
-static bool stop(wgw_bridge_t *bridge, PyThreadState *tstate, wgw_deadline_t deadline)
+/* Where a daemon thread of a sub-interpreter is left, or `keeps` says so, the interpreter is not
+ * ended, but kept attached for ever: no other thread can run Python any more while the process exits. */
+static bool stop(wgw_bridge_t *bridge, PyThreadState *tstate, bool keeps, wgw_deadline_t deadline)
 {
     if (!wgw_bridge_drain(bridge, deadline))
         return false;
     PyEval_RestoreThread(tstate);
-    if (wgw_bridge_end_interpreters(bridge))
+    if (keeps)
+        wgw_bridge_seize_interpreters(bridge);
+    else if (wgw_bridge_end_interpreters(bridge))
         Py_FinalizeEx();
     return true;
 }
@@ -125,7 +145,7 @@ static bool run(const wgw_embedded_config_t *config)
     if (bridge)
         preload(bridge, config);
     wgw_deadline_t deadline = config->wait_for_stop(config->ctx);
-    return bridge ? stop(bridge, tstate, deadline) : true;
+    return bridge ? stop(bridge, tstate, config->keeps_interpreters, deadline) : true;
 }
 
 __attribute__((visibility("default"))) extern const wgw_embedded_api_t wgw_embedded_api;

@@ -16,6 +16,7 @@
 
 #include "server/config.h"
 #include "server/group.h"
+#include "server/interp_options.h"
 #include "server/module.h"
 #include "server/options.h"
 #include "server/parent.h"
@@ -104,6 +105,8 @@ static void set_interpreter(apr_pool_t *p, child_t *c)
         e->warning_count = (size_t)conf->python_warnings->nelts;
     }
     e->bridge.python_path = split_path(p, conf->python_path, &e->bridge.python_path_count);
+    e->keeps_interpreters = !conf->destroys;
+    e->is_free_threaded = wgw_interp_is_free_threaded(c->server, NULL);
     e->bridge.interpreter_limit = (unsigned)conf->group_limit;
 }
 
@@ -119,6 +122,9 @@ static void set_bridge(apr_pool_t *p, child_t *c)
     bridge->sink = (wgw_log_sink_t){ .write = log_process, .ctx = c->server };
     bridge->process_group = "";
     bridge->main_group = wgw_group_find_main(p, c->server, NULL);
+    const apr_array_header_t *layers = wgw_interp_layers(p, c->server, NULL);
+    bridge->layers = (const wgw_layer_t *)(const void *)layers->elts;
+    bridge->layer_count = (size_t)layers->nelts;
 }
 
 static void set_process(apr_pool_t *p, child_t *c)
@@ -374,6 +380,7 @@ int wgw_parent_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     wgw_parent_log_pools(s);
     wgw_proxy_check(s);
     wgw_options_log_idle(s);
+    wgw_interp_options_log(s);
     const wgw_server_config_t *conf = wgw_server_config(s);
     return wgw_parent_start_pools(pconf, s, wgw_pools(s), wgw_supervisor_path(s),
                                   ap_runtime_dir_relative(pconf, conf->socket_prefix));

@@ -53,6 +53,7 @@ typedef struct wgw_server_config_t {
     const char *proxy_fields_file;   /* where this server first trusts header fields of proxies */
     int proxy_fields_line;
     bool names_proxies;              /* it says, also in a directory, who they are */
+    apr_array_header_t *interp_options; /* of wgw_interp_options_t *, in the order of the file */
     const char *embedded_library;
     const char *supervisor;
     const char *daemon_extension;
@@ -73,6 +74,10 @@ typedef struct wgw_server_config_t {
     apr_array_header_t *python_warnings; /* of const char *, or NULL */
     int dont_write_bytecode;         /* flag */
     int group_limit;
+    int own_gil;                     /* flag */
+    int free_threading;              /* flag */
+    int switch_interval_us;          /* -1 not said */
+    int destroys;                    /* flag: interpreters, at the end of a process */
 } wgw_server_config_t;
 
 void *wgw_dir_config_create(apr_pool_t *p, char *path);

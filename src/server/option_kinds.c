@@ -1,4 +1,6 @@
 /* How the text of an option is read. Every message says what is wrong and what is allowed. */
+#include <stdlib.h>
+
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -44,6 +46,22 @@ static const char *parse_number(cmd_parms *cmd, const wgw_option_t *option, cons
                       apr_psprintf(cmd->pool, "a whole number from %d to %d", option->least,
                                    option->most));
     *(int *)field = (int)number;
+    return NULL;
+}
+
+/* Seconds, into microseconds. */
+static const char *parse_interval(cmd_parms *cmd, const wgw_option_t *option, const char *text,
+                                  void *field)
+{
+    char *end;
+    double microseconds = strtod(text, &end) * 1e6 + 0.5;
+    bool is_number = *text && text[strspn(text, "0123456789.")] == '\0' && !*end;
+
+    if (!is_number || microseconds < option->least || microseconds >= option->most + 1.0)
+        return refuse(cmd, option, text,
+                      apr_psprintf(cmd->pool, "a number of seconds from %.6f to %d, such as 0.005",
+                                   option->least / 1e6, option->most / 1000000));
+    *(int *)field = (int)microseconds;
     return NULL;
 }
 
@@ -350,6 +368,7 @@ static const char *parse_proxy_field(cmd_parms *cmd, const wgw_option_t *option,
 
 const wgw_option_kind_t wgw_option_FLAG = { .parse = parse_flag, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_NUMBER = { .parse = parse_number, .store = WGW_STORE_INT };
+const wgw_option_kind_t wgw_option_INTERVAL = { .parse = parse_interval, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_MAP_HEAD = { .parse = parse_map_head, .store = WGW_STORE_INT };
 const wgw_option_kind_t wgw_option_CALLABLE = { .parse = parse_callable, .store = WGW_STORE_TEXT };
 const wgw_option_kind_t wgw_option_GROUP = { .parse = parse_group, .store = WGW_STORE_TEXT };

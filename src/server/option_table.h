@@ -61,6 +61,20 @@
       "Do not write .pyc files, as of python -B.") \
     X("WSGIApplicationGroupLimit", SERVER, group_limit, NUMBER, WGW_CTX_S, 1, 10000, "256", \
       "Interpreters in one httpd child at the most; requests for one more get 503.") \
+    X("WSGIPerInterpreterGIL", SERVER, own_gil, FLAG, WGW_CTX_S, 0, 0, "Off", \
+      "Give each sub-interpreter a GIL of its own, so that the applications of one process use as many " \
+      "processors as there are; needs Python 3.12 or later. The main interpreter, which shares its GIL " \
+      "with all that have none, is not concerned. Extension modules that cannot do it are refused by " \
+      "Python, and the log says what to do (WGW0180).") \
+    X("WSGIFreeThreading", SERVER, free_threading, FLAG, WGW_CTX_S, 0, 0, "Off", \
+      "Let a free-threaded build of Python run without a GIL, until an extension module is imported that " \
+      "needs one. Off: with its GIL. Other builds have a GIL in any case.") \
+    X("WSGISwitchInterval", SERVER, switch_interval_us, INTERVAL, WGW_CTX_S, 1, 60000000, "", \
+      "How long a thread keeps the interpreter in embedded mode while others want it, as of " \
+      "sys.setswitchinterval(); a pool has the option switch-interval=.") \
+    X("WSGIDestroyInterpreter", SERVER, destroys, FLAG, WGW_CTX_S, 0, 0, "On", \
+      "End interpreters in order when a process ends. Off: leave them as they are; atexit functions are " \
+      "not run, and threads of the application are not waited for.") \
     X("WSGIEmbeddedLibrary", SERVER, embedded_library, FILE, WGW_CTX_S, 0, 0, "", \
       "The library that embedded mode loads, where it is not in its installed place.") \
     X("WSGISupervisor", SERVER, supervisor, FILE, WGW_CTX_S, 0, 0, "", \
@@ -100,6 +114,7 @@
 /* X(directive, handler, usage) */
 #define WGW_DECLARATIONS(X) \
     X("WSGIDaemonProcess", wgw_pool_set, "name [option=value ...]") \
-    X("WSGIImportScript", wgw_import_set, "file process-group=name application-group=name")
+    X("WSGIImportScript", wgw_import_set, "file process-group=name application-group=name") \
+    X("<WSGIInterpreterOptions", wgw_interp_options_set, "[process-group=name] [application-group=name]>")
 
 #endif

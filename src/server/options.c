@@ -7,6 +7,7 @@
 #include "server/alias.h"
 #include "server/config.h"
 #include "server/import.h"
+#include "server/interp_options.h"
 #include "server/module.h"
 #include "server/option_table.h"
 #include "server/pool.h"
@@ -22,10 +23,10 @@
 #define OFFSET_SERVER(field) APR_OFFSETOF(wgw_server_config_t, field)
 
 static const wgw_option_t OPTIONS[] = {
-#define WGW_OPTION_ROW(directive, where, field, how, contexts, low, high, text, help) \
+#define WGW_OPTION_ROW(directive, where, field, how, contexts, low, high, text, what) \
     { .name = directive, .place = PLACE_##where, .offset = OFFSET_##where(field), \
       .kind = &wgw_option_##how, .is_global = (contexts) == WGW_CTX_S, .least = low, .most = high, \
-      .preset = text },
+      .preset = text, .help = what },
     WGW_OPTIONS(WGW_OPTION_ROW)
 #undef WGW_OPTION_ROW
 };
@@ -119,11 +120,10 @@ void wgw_options_log_idle(const server_rec *main_server)
             ap_log_error(APLOG_MARK, APLOG_INFO, 0, main_server, WGWNO(0173) "%s", IDLE[i].text);
 }
 
-static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)
+static const char *read_words(cmd_parms *cmd, const wgw_option_t *option, const char *args,
+                              void *field)
 {
-    const wgw_option_t *option = cmd->info;
-    void *conf = option->place == WGW_IN_DIR ? dir_conf : wgw_server_config(cmd->server);
-    const char *wrong = option->is_global ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
+    const char *wrong = NULL;
     bool is_none = !*args;
 
     while (!wrong && (*args || is_none)) {
@@ -131,10 +131,27 @@ static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)
         if (is_none || (*args && !option->kind->is_list))
             return apr_pstrcat(cmd->pool, option->name, " takes ",
                                option->kind->is_list ? "at least " : "", "one argument, ",
-                               cmd->cmd->errmsg, NULL);
-        wrong = option->kind->parse(cmd, option, word, field_of(option, conf));
+                               option->help, NULL);
+        wrong = option->kind->parse(cmd, option, word, field);
     }
     return wrong;
+}
+
+static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *args)
+{
+    const wgw_option_t *option = cmd->info;
+    void *conf = option->place == WGW_IN_DIR ? dir_conf : wgw_server_config(cmd->server);
+    const char *wrong = option->is_global ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
+
+    return wrong ? wrong : read_words(cmd, option, args, field_of(option, conf));
+}
+
+const char *wgw_option_read(cmd_parms *cmd, const char *directive, const char *args, void *field)
+{
+    for (const wgw_option_t *o = OPTIONS; o < OPTIONS + OPTION_COUNT; o++)
+        if (strcmp(o->name, directive) == 0)
+            return read_words(cmd, o, args, field);
+    return apr_pstrcat(cmd->pool, directive, " is no option", NULL);
 }
 
 /* Rows of the table by name, at compile time. */

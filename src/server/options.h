@@ -30,13 +30,19 @@ struct wgw_option_t {
     int is_global;                 /* not allowed in a virtual host */
     int least, most;               /* of a number */
     const char *preset;            /* the default, as a user would write it; "" none */
+    const char *help;
 };
 
 extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_CALLABLE,
     wgw_option_GROUP, wgw_option_MAP_HEAD, wgw_option_HOME, wgw_option_FOLDERS,
     wgw_option_FILE, wgw_option_SEED, wgw_option_LIST, wgw_option_PROCESS, wgw_option_PROCESSES,
     wgw_option_PREFIX, wgw_option_MUTEX, wgw_option_NETWORKS, wgw_option_PROXY_FIELDS,
-    wgw_option_FOLDER, wgw_option_SECONDS, wgw_option_TELEMETRY, wgw_option_TELEMETRY_FLAGS;
+    wgw_option_FOLDER, wgw_option_SECONDS, wgw_option_TELEMETRY, wgw_option_TELEMETRY_FLAGS,
+    wgw_option_INTERVAL;
+
+/* Read the arguments of a directive of the table into a field that is not in its usual place.
+ * Returns: NULL; or what is wrong and what is allowed. */
+const char *wgw_option_read(cmd_parms *cmd, const char *directive, const char *args, void *field);
 
 /* Set every field of `conf` to "not set". */
 void wgw_options_unset(wgw_place_t place, void *conf);

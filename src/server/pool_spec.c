@@ -9,6 +9,7 @@
 
 #include "server/config.h"
 #include "server/group.h"
+#include "server/interp_options.h"
 #include "server/interpreter.h"
 #include "server/module.h"
 #include "server/pool_options.h"
@@ -78,7 +79,7 @@ static apr_array_header_t *environment(apr_pool_t *p, const wgw_pool_t *pool)
 /* --- the interpreter ------------------------------------------------------------------ */
 
 /* What httpd's directives say of Python, as its ordinary arguments. */
-static apr_array_header_t *python_args(apr_pool_t *p)
+static apr_array_header_t *python_args(apr_pool_t *p, const wgw_pool_t *pool)
 {
     const wgw_server_config_t *conf = wgw_server_config(ap_server_conf);
     const apr_array_header_t *warnings = conf->python_warnings;
@@ -88,6 +89,10 @@ static apr_array_header_t *python_args(apr_pool_t *p)
         APR_ARRAY_PUSH(args, const char *) = conf->python_optimize == 1 ? "-O" : "-OO";
     if (conf->dont_write_bytecode == 1)
         APR_ARRAY_PUSH(args, const char *) = "-B";
+    if (wgw_interp_is_free_threaded(ap_server_conf, pool)) {
+        APR_ARRAY_PUSH(args, const char *) = "-X";
+        APR_ARRAY_PUSH(args, const char *) = WGW_FREE_THREADING;
+    }
     for (int i = 0; warnings && i < warnings->nelts; i++) {
         APR_ARRAY_PUSH(args, const char *) = "-W";
         APR_ARRAY_PUSH(args, const char *) = APR_ARRAY_IDX(warnings, i, const char *);
@@ -119,6 +124,26 @@ static apr_array_header_t *preloads(apr_pool_t *p, const wgw_pool_t *pool)
         APR_ARRAY_PUSH(list, const char *) = target->script ? "script" : "module";
         APR_ARRAY_PUSH(list, const char *) = target->script ? target->script : target->module;
         APR_ARRAY_PUSH(list, const char *) = target->group;
+    }
+    return list;
+}
+
+static apr_array_header_t *layers(apr_pool_t *p, const wgw_pool_t *pool)
+{
+    static const char *const FLAGS[] = { "off", "on" };
+    const apr_array_header_t *found = wgw_interp_layers(p, ap_server_conf, pool);
+    apr_array_header_t *list = apr_array_make(p, 8, sizeof(const char *));
+
+    for (int i = 0; i < found->nelts; i++) {
+        const wgw_layer_t *layer = &APR_ARRAY_IDX(found, i, wgw_layer_t);
+        const char *path = "";
+        for (size_t k = 0; k < layer->python_path_count; k++)
+            path = apr_pstrcat(p, path, k ? ":" : "", layer->python_path[k], NULL);
+        APR_ARRAY_PUSH(list, const char *) = layer->group ? apr_pstrcat(p, "=", layer->group, NULL) : "*";
+        APR_ARRAY_PUSH(list, const char *) = layer->own_gil < 0 ? "" : FLAGS[layer->own_gil];
+        APR_ARRAY_PUSH(list, const char *) = apr_psprintf(p, "%" APR_INT64_T_FMT,
+                                                          (apr_int64_t)layer->switch_interval_us);
+        APR_ARRAY_PUSH(list, const char *) = path;
     }
     return list;
 }
@@ -183,7 +208,8 @@ static wgw_blob_t worker(apr_pool_t *p, const wgw_pool_t *pool)
         .request_timeout_us = (uint64_t)pool->request_timeout_us,
         .interrupt_timeout_us = (uint64_t)pool->interrupt_timeout_us,
         .deadlock_timeout_us = (uint64_t)pool->deadlock_timeout_us,
-        .switch_interval_us = (uint64_t)pool->switch_interval_us,
+        .layers = texts(layers(p, pool)),
+        .keeps_interpreters = !wgw_server_config(ap_server_conf)->destroys,
         .shares_user = wgw_is_root() && pool->uid == ap_unixd_config.user_id,
         .locale = text(pool->locale),
         .key = pool->key,
@@ -231,7 +257,7 @@ static void set_process(apr_pool_t *p, const wgw_pool_t *pool, wgw_pool_spec_t *
     spec->virtual_memory_limit = (uint64_t)pool->virtual_memory_limit;
     spec->keeps_privileges = pool->keeps_privileges;
     spec->python = pool->python;
-    spec->python_args = texts(python_args(p));
+    spec->python_args = texts(python_args(p, pool));
     spec->extension = wgw_daemon_extension_path(ap_server_conf);
     spec->environment = texts(environment(p, pool));
 }

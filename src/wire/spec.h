@@ -29,6 +29,16 @@ typedef struct wgw_numbers_t {
 } wgw_numbers_t;
 
 enum { WGW_SPEC_VERSION = 1 };
+
+/* The texts of one layer: whose it is; "on" or "off": a GIL of its own; switch interval in
+ * microseconds, in decimal; folders for sys.path with ':' between. "" of the latter: not said. */
+enum {
+    WGW_LAYER_GROUP,   /* "=" and the application group; "*" all */
+    WGW_LAYER_OWN_GIL,
+    WGW_LAYER_SWITCH_INTERVAL,
+    WGW_LAYER_PYTHON_PATH,
+    WGW_LAYER_TEXTS
+};
 #define WGW_SPEC_NONE UINT32_MAX /* of a number that is not given */
 
 /* What a pool is, and all that one of its processes is allowed. */
@@ -100,7 +110,9 @@ enum { WGW_SPEC_VERSION = 1 };
     X(U64, request_timeout_us)   /* how long before its end a request began; 0 none has an end */ \
     X(U64, interrupt_timeout_us) /* from its end until it has had its time; 0: it is not interrupted */ \
     X(U64, deadlock_timeout_us)  /* as of the pool */ \
-    X(U64, switch_interval_us)   /* of sys.setswitchinterval(); 0 left */ \
+    X(LIST, layers)              /* WGW_LAYER_TEXTS each, of what is said of interpreters; the later \
+                                    one wins */ \
+    X(U32, keeps_interpreters)   /* 1: at its end it leaves them as they are */ \
     X(U32, shares_user)          /* 1: others run as its user who must not look into it */ \
     X(TEXT, locale)              /* for setlocale(LC_ALL); "" left */ \
     X(TEXT, key)                 /* what opens a connection: 64 hexadecimal digits */

@@ -21,11 +21,14 @@ static PyMethodDef methods[] = {
     { 0 }
 };
 
+static PyModuleDef_Slot slots[] = { WGW_PY_PROMISES, { 0, NULL } };
+
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_wsgigw_worker",
     .m_doc = "The daemon process of mod_wsgigw.",
     .m_methods = methods,
+    .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__wsgigw(void);
@@ -38,5 +41,6 @@ PyMODINIT_FUNC PyInit__wsgigw(void)
 
 PyMODINIT_FUNC PyInit__wsgigw_worker(void)
 {
-    return PyModule_Create(&definition);
+    wgw_py_promise(slots, Py_Version, wgw_py_is_free_threading_wanted());
+    return PyModuleDef_Init(&definition);
 }

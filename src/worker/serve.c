@@ -22,6 +22,7 @@
 #include "bridge/python.h"
 #include "worker/conn.h"
 #include "worker/io.h"
+#include "worker/layer.h"
 #include "worker/log.h"
 #include "worker/policy.h"
 #include "worker/request.h"
@@ -309,7 +310,11 @@ static bool make_bridge(const char *extension)
     };
     for (size_t i = 0; i < 3 && i < spec->server_version.count; i++)
         config->server_version[i] = (int)spec->server_version.items[i];
-    wgw_wrk.bridge = config->extension ? wgw_bridge_create(config) : NULL;
+    if (!config->extension || !wgw_wrk_layers_read(spec->layers, &config->layers, &config->layer_count))
+        return false;
+    if (wgw_wrk.row_number == 0) /* once for the pool */
+        wgw_bridge_say_gil(config);
+    wgw_wrk.bridge = wgw_bridge_create(config);
     return wgw_wrk.bridge != NULL;
 }
 
@@ -320,18 +325,6 @@ static void enable_faulthandler(void)
     PyObject *done = module ? PyObject_CallMethod(module, "enable", "i", STDERR_FILENO) : NULL;
 
     if (!done)
-        PyErr_WriteUnraisable(NULL);
-    Py_XDECREF(done);
-    Py_XDECREF(module);
-}
-
-static void set_switch_interval(void)
-{
-    double seconds = (double)wgw_wrk.spec.switch_interval_us / 1e6;
-    PyObject *module = seconds > 0 ? PyImport_ImportModule("sys") : NULL;
-    PyObject *done = module ? PyObject_CallMethod(module, "setswitchinterval", "d", seconds) : NULL;
-
-    if (PyErr_Occurred())
         PyErr_WriteUnraisable(NULL);
     Py_XDECREF(done);
     Py_XDECREF(module);
@@ -446,10 +439,14 @@ static int run(void)
     if (!is_running)
         wgw_wrk_leave(WGW_LEAVE_SHUTDOWN, 0, 1000000);
     wait_for_end();
+    int code = is_running ? WGW_EXIT_OK : WGW_EXIT_CONTRACT;
     wgw_bridge_drain(wgw_wrk.bridge, wgw_wrk.exit_by);
+    if (wgw_wrk.spec.keeps_interpreters)
+        _exit(code);
     PyEval_RestoreThread(tstate);
-    wgw_bridge_end_interpreters(wgw_wrk.bridge);
-    return is_running ? WGW_EXIT_OK : WGW_EXIT_CONTRACT;
+    if (!wgw_bridge_end_interpreters(wgw_wrk.bridge)) /* Python's own end would wait for their threads */
+        _exit(code);
+    return code;
 }
 
 int wgw_py_serve(const char *extension)
@@ -471,6 +468,5 @@ int wgw_py_serve(const char *extension)
         return contract("no memory or descriptor is left");
     enable_faulthandler();
     wgw_py_watch_init();
-    set_switch_interval();
     return run();
 }

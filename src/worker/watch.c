@@ -1,10 +1,7 @@
-/* What nobody can know is whether the interpreter is to be had: attaching waits without a bound.
- * So only the visitor does it, and all others wait for the visitor, with one.
- *
- * A dump reads the frames of running threads. Where the interpreter is to be had, the visitor has
- * it meanwhile, so that none runs; where it is not, whoever has it does not run Python either, as
- * a rule. faulthandler dumps the interpreter of the thread that it is called in, and on 3.11 that
- * is the first one that this has been a thread of: hence a new thread for each. */
+/* A dump reads the frames of running threads. Where the interpreter is to be had, its visitor has it
+ * meanwhile, so that none runs; where it is not, whoever has it does not run Python either, as a
+ * rule. faulthandler dumps the interpreter of the thread that it is called in, and on 3.11 that is
+ * the first one that this has been a thread of: hence a new thread for each. */
 #include "worker/watch.h"
 
 #include <poll.h>
@@ -20,11 +17,10 @@
 #include "worker/log.h"
 #include "worker/task.h"
 #include "worker/trace.h"
+#include "worker/visit.h"
 #include "worker/worker.h"
 
 #define SECOND_US INT64_C(1000000)
-#define VISIT_US SECOND_US         /* between visits */
-#define HOLD_US SECOND_US          /* that an attendant waits for the interpreter, and has it */
 #define QUIET_US (10 * SECOND_US)  /* after all stacks were logged, only those that are asked for */
 enum { DUMP_MOST = 1 << 20 };      /* bytes that are read of one */
 
@@ -44,164 +40,21 @@ typedef struct job_t {
 
 static struct {
     wgw_slot_t *slots;         /* of each thread; NULL where requests have no end */
-    atomic_bool has_visitor;
     int dump;                  /* memory that faulthandler writes to; -1 none */
-    _Atomic int64_t met_us;    /* when the visitor last had the interpreter */
 
     pthread_mutex_t lock;      /* for what follows */
-    pthread_cond_t changed;
-    bool is_called;            /* the visitor is to come at once */
-    wgw_interp_t *hold;        /* to be had by the visitor while it is dumped; NULL none */
-    bool is_held;
     job_t *jobs;               /* for the attendant */
     bool has_attendant;
-
-    /* The I/O thread's. */
-    int64_t met_before_us;     /* met_us when it was first found too old; 0 it is not */
-    int64_t suspected_us;      /* when that was */
-    bool is_deadlock_told;
     /* The attendant's. */
     int64_t said_us;           /* when all stacks were last logged */
-} watch = { .dump = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+} watch = { .dump = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static int64_t visit_us(void)
-{
-    int64_t deadlock_us = (int64_t)wgw_wrk.spec.deadlock_timeout_us;
-
-    return deadlock_us ? least(VISIT_US, deadlock_us / 4 + 1) : VISIT_US;
-}
-
-/* --- the visitor ---------------------------------------------------------------------- */
-
-static void wait_for_change_locked(wgw_deadline_t deadline)
-{
-    struct timespec until = wgw_deadline_timespec(deadline);
-
-    pthread_cond_clockwait(&watch.changed, &watch.lock, CLOCK_MONOTONIC, &until);
-}
-
-/* Returns: the interpreter to visit. */
-static wgw_interp_t *wait_for_visit(void)
-{
-    wgw_deadline_t next = wgw_deadline_in_us(visit_us());
-
-    pthread_mutex_lock(&watch.lock);
-    while (!watch.is_called && !watch.hold && wgw_deadline_left_us(next) > 0)
-        wait_for_change_locked(next);
-    watch.is_called = false;
-    wgw_interp_t *interp = watch.hold;
-    pthread_mutex_unlock(&watch.lock);
-    return interp ? interp : wgw_bridge_first(wgw_wrk.bridge);
-}
-
-/* Attached on purpose while it waits: no thread of the interpreter runs meanwhile. */
-static void py_stay(const wgw_interp_t *interp)
-{
-    wgw_deadline_t limit = wgw_deadline_in_us(HOLD_US);
-
-    pthread_mutex_lock(&watch.lock);
-    while (watch.hold == interp && wgw_deadline_left_us(limit) > 0) {
-        watch.is_held = true;
-        pthread_cond_broadcast(&watch.changed);
-        wait_for_change_locked(limit);
-    }
-    watch.is_held = false;
-    pthread_mutex_unlock(&watch.lock);
-}
-
-/* The row may be another process's, if the supervisor was killed. */
-static void note_met(void)
-{
-    int64_t now_us = wgw_now_us();
-
-    atomic_store(&watch.met_us, now_us);
-    if (atomic_load(&wgw_wrk.row->epoch) == wgw_wrk.epoch)
-        atomic_store(&wgw_wrk.row->met_us, now_us);
-}
-
-static void py_meet(void *interp)
-{
-    note_met();
-    py_stay(interp);
-}
-
-typedef struct {
-    wgw_slot_t *slot;
-    uint64_t serial;
-    bool is_done;
-} interrupt_t;
-
-/* Its thread cannot leave the request meanwhile, as it would have to be attached for that. */
-static void py_interrupt(void *ctx)
-{
-    interrupt_t *one = ctx;
-
-    one->is_done = !wgw_slot_is_in(one->slot, one->serial) || wgw_py_interrupt(&one->slot->spot);
-}
-
-/* Where no Python runs for a request, it is tried again at the next visit. */
-static void interrupt(wgw_slot_t *slot)
-{
-    interrupt_t one = { .slot = slot, .serial = atomic_exchange(&slot->to_interrupt, 0) };
-    wgw_interp_t *interp = atomic_load(&slot->spot.interp);
-
-    if (!one.serial)
-        return;
-    if (interp)
-        wgw_bridge_visit(interp, py_interrupt, &one);
-    if (!one.is_done)
-        atomic_store(&slot->to_interrupt, one.serial);
-}
-
-static void *run_visitor(void *unused)
-{
-    wgw_interp_t *interp;
-
-    (void)unused;
-    do {
-        interp = wait_for_visit();
-        for (uint32_t i = 0; watch.slots && i < wgw_wrk.spec.thread_count; i++)
-            interrupt(&watch.slots[i]);
-    } while (wgw_bridge_visit(interp, py_meet, interp));
-    return NULL;
-}
-
-static void call_visitor(void)
-{
-    pthread_mutex_lock(&watch.lock);
-    watch.is_called = true;
-    pthread_cond_broadcast(&watch.changed);
-    pthread_mutex_unlock(&watch.lock);
-}
-
 /* --- a dump --------------------------------------------------------------------------- */
-
-/* Have the visitor attach to an interpreter and stay, if that is possible soon. */
-static void hold(wgw_interp_t *interp)
-{
-    wgw_deadline_t limit = wgw_deadline_in_us(HOLD_US);
-
-    pthread_mutex_lock(&watch.lock);
-    watch.hold = interp;
-    pthread_cond_broadcast(&watch.changed);
-    while (!watch.is_held && wgw_deadline_left_us(limit) > 0)
-        wait_for_change_locked(limit);
-    pthread_mutex_unlock(&watch.lock);
-}
-
-static void let_go(void)
-{
-    pthread_mutex_lock(&watch.lock);
-    watch.hold = NULL;
-    watch.is_held = false;
-    pthread_cond_broadcast(&watch.changed);
-    pthread_mutex_unlock(&watch.lock);
-}
 
 /* The handler runs here, before pthread_kill() returns. If the application has taken it away, the
  * signal would end the process. */
@@ -229,10 +82,10 @@ static char *take_dump(wgw_interp_t *interp, bool may_hold, size_t *len_out)
         return NULL;
     }
     if (may_hold)
-        hold(interp);
+        wgw_visit_hold(interp);
     if (wgw_bridge_enroll(interp))
         call_faulthandler();
-    let_go();
+    wgw_visit_let_go();
     ssize_t len = pread(watch.dump, text, DUMP_MOST, 0);
     *len_out = len > 0 ? (size_t)len : 0;
     return text;
@@ -331,11 +184,14 @@ static void log_request(const job_t *job, const char *text, size_t len)
 
 static void log_deadlock(const job_t *job, const char *text, size_t len)
 {
-    if (job->interp == wgw_bridge_first(wgw_wrk.bridge))
+    bool is_main = job->interp == wgw_bridge_first(wgw_wrk.bridge);
+
+    if (wgw_bridge_gil(job->interp) == job->interp)
         wgw_log(&wgw_wrk_log, WGW_LOG_ERR,
-                WGWNO(0154) "no thread of process %d of pool '%s' could have the interpreter for more "
-                "than %.1f s (deadlock-timeout): the process is replaced; stacks, innermost first:",
-                (int)getpid(), wgw_wrk.spec.process_group,
+                WGWNO(0154) "no thread of process %d of pool '%s' could have the interpreter%s%s%s for "
+                "more than %.1f s (deadlock-timeout): the process is replaced; stacks, innermost first:",
+                (int)getpid(), wgw_wrk.spec.process_group, is_main ? "" : " of application group '",
+                is_main ? "" : wgw_bridge_group(job->interp), is_main ? "" : "'",
                 (double)wgw_wrk.spec.deadlock_timeout_us / 1e6);
     else
         wgw_log(&wgw_wrk_log, WGW_LOG_ERR, "application group '%s' of process %d:",
@@ -385,7 +241,7 @@ static void ask_for_interrupts(const job_t *jobs)
     for (const job_t *job = jobs; job; job = job->next)
         if (job->slot)
             atomic_store(&job->slot->to_interrupt, job->serial);
-    call_visitor();
+    wgw_visit_call();
 }
 
 static void *run_attendant(void *unused)
@@ -498,49 +354,26 @@ static int64_t round_us(void)
     return round_us < shortest_us ? shortest_us : least(round_us, most_us);
 }
 
-static void on_deadlock(void)
+/* `gil` is not to be had: the interpreters that share it are all concerned. */
+static void on_deadlock(wgw_interp_t *gil)
 {
-    watch.is_deadlock_told = true;
     for (wgw_interp_t *i = wgw_bridge_first(wgw_wrk.bridge); i; i = wgw_bridge_next(i))
-        add_job(&(job_t){ .interp = i });
+        if (wgw_bridge_gil(i) == gil)
+            add_job(&(job_t){ .interp = i });
     wgw_wrk_want(WGW_CAUSE_DEADLOCK);
-}
-
-/* A process that was stopped, and goes on, finds an old note, too: the visitor is given the time
- * for two visits. Returns: when to look again. */
-static int64_t look_at_interpreter(int64_t now_us)
-{
-    int64_t met_us = atomic_load(&watch.met_us);
-    int64_t due_us = met_us + (int64_t)wgw_wrk.spec.deadlock_timeout_us;
-
-    if (watch.is_deadlock_told)
-        return INT64_MAX;
-    if (now_us < due_us) {
-        watch.met_before_us = 0;
-        return due_us;
-    }
-    if (watch.met_before_us != met_us) {
-        watch.met_before_us = met_us;
-        watch.suspected_us = now_us;
-    }
-    if (now_us - watch.suspected_us >= 2 * visit_us())
-        on_deadlock();
-    return watch.suspected_us + 2 * visit_us();
 }
 
 int64_t wgw_watch_look(int64_t now_us)
 {
     int64_t wake_us = INT64_MAX;
 
-    if (!atomic_load(&watch.has_visitor))
+    if (!wgw_visit_is_begun())
         return wake_us;
     if (watch.slots) {
         wake_us = now_us + round_us();
         end_if_all_overdue(look_at_requests(now_us, &wake_us));
     }
-    if (wgw_wrk.spec.deadlock_timeout_us)
-        wake_us = least(wake_us, look_at_interpreter(now_us));
-    return wake_us;
+    return least(wake_us, wgw_visit_look(now_us, on_deadlock));
 }
 
 /* --- beginning ------------------------------------------------------------------------ */
@@ -576,8 +409,7 @@ void wgw_watch_start(void)
         return;
     if (wgw_wrk.spec.request_timeout_us)
         watch.slots = calloc(wgw_wrk.spec.thread_count + 1, sizeof *watch.slots);
-    note_met();
-    atomic_store(&watch.has_visitor, wgw_wrk_start_thread(run_visitor, NULL));
+    wgw_visit_start(watch.slots);
     wgw_io_look_again();
 }
 

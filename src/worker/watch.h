@@ -1,9 +1,8 @@
 /* The watchdog inside a daemon process: requests that have had their time (request-timeout), and
  * an interpreter that is not to be had (deadlock-timeout).
  *
- * The I/O thread looks at the time. The visitor, a thread of its own, attaches once a second, and
- * does what needs the interpreter. An attendant, a thread for each dump, has Python's stacks
- * written and logs them. */
+ * The I/O thread looks at the time. Visitors (worker/visit.h) do what needs an interpreter. An
+ * attendant, a thread for each dump, has Python's stacks written and logs them. */
 #ifndef WGW_WORKER_WATCH_H
 #define WGW_WORKER_WATCH_H
 

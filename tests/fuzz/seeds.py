@@ -77,9 +77,10 @@ def worker():
     return (struct.pack("<I", 1) + wire.text("pool") + wire.text("") + struct.pack("<IQ", 5, 0)
             + struct.pack("<I", 1) + wire.text("g") + struct.pack("<I", 16) + wire.texts(["/srv"])
             + wire.texts(["script", "/srv/a.wsgi", ""]) + struct.pack("<IIII", 3, 2, 4, 62)
-            + struct.pack("<9Q", 8 << 20, 60_000_000, 60_000_000, 15_000_000, 5_000_000, 30_000_000,
-                          2_000_000, 300_000_000, 5_000)
-            + struct.pack("<I", 1) + wire.text("C") + wire.text(wire.KEY))
+            + struct.pack("<8Q", 8 << 20, 60_000_000, 60_000_000, 15_000_000, 5_000_000, 30_000_000,
+                          2_000_000, 300_000_000)
+            + wire.texts(["=g", "on", "5000", "/srv", "*", "", "", ""])
+            + struct.pack("<II", 0, 1) + wire.text("C") + wire.text(wire.KEY))
 
 
 def pool():

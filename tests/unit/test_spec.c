@@ -6,6 +6,7 @@
 
 static const char *const TEXTS[] = { "LANG=C.UTF-8", "", "A=b" };
 static const char *const PRELOADS[] = { "script", "/srv/a.wsgi", "group" };
+static const char *const LAYERS[] = { "=group", "on", "5000", "/srv/a:/srv/b" };
 static const uint32_t NUMBERS[] = { 1, 0, UINT32_MAX };
 
 static wgw_pool_spec_t make_pool(void)
@@ -31,7 +32,8 @@ static wgw_worker_spec_t make_worker(void)
         .python_path = { TEXTS, 1 }, .preloads = { PRELOADS, 3 }, .server_version = { NUMBERS, 3 },
         .response_buffer_bytes = 8 << 20, .socket_timeout_us = 60, .graceful_timeout_us = 61,
         .shutdown_timeout_us = 62, .request_timeout_us = 63, .interrupt_timeout_us = 64,
-        .deadlock_timeout_us = 65, .switch_interval_us = 66, .locale = "C.UTF-8", .key = "0123",
+        .deadlock_timeout_us = 65, .layers = { LAYERS, 4 }, .keeps_interpreters = 1,
+        .locale = "C.UTF-8", .key = "0123",
     };
 }
 

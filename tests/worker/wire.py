@@ -198,7 +198,7 @@ class Daemon:
         os.ftruncate(self.board, BOARD_HEAD + ROW_SIZE + ENTRY_COUNT * ENTRY_SIZE)
         self._start(python, theirs)
         worker = self._worker(threads, response_buffer, preloads, key, shutdown_s, main_group,
-                              (request_s, interrupt_s, deadlock_s, 0))
+                              (request_s, interrupt_s, deadlock_s))
         with contextlib.suppress(BrokenPipeError):  # it may have ended at once
             self.control.send(struct.pack("<BBIIIIBI", START, 1, 0, EPOCH, 1, ENTRY_COUNT, 0, 0) + worker)
 
@@ -224,8 +224,8 @@ class Daemon:
                 + struct.pack("<III", 16, 0, 0) + texts(()) + texts(preloads)
                 + struct.pack("<IIII", 3, 2, 4, 0)
                 + struct.pack("<QQQQQ", response_buffer, 20_000_000, 20_000_000, microseconds, microseconds)
-                + struct.pack("<4Q", *(int(seconds * 1_000_000) for seconds in more_s))
-                + struct.pack("<I", 0) + text("") + text(key))
+                + struct.pack("<3Q", *(int(seconds * 1_000_000) for seconds in more_s))
+                + texts(()) + struct.pack("<II", 0, 0) + text("") + text(key))
 
     def __enter__(self) -> "Daemon":
         return self
