@@ -70,7 +70,7 @@ def frame(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
     return struct.pack("<IBBH", len(payload), kind, flags, 0) + payload
 
 
-def open_frame(key: str = KEY, version: int = 1) -> bytes:
+def open_frame(key: str = KEY, version: int = 2) -> bytes:
     """Encode OPEN."""
     return frame(OPEN, bytes([version]) + key.encode())
 
