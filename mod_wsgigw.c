@@ -10,6 +10,7 @@
 #include <mpm_common.h>
 
 #include "server/alias.h"
+#include "server/auth.h"
 #include "server/child.h"
 #include "server/config.h"
 #include "server/handler.h"
@@ -22,7 +23,7 @@
 extern module AP_MODULE_DECLARE_DATA wsgigw_module EXPORTED;
 extern module AP_MODULE_DECLARE_DATA wsgi_module EXPORTED;
 
-static void register_hooks(void)
+static void register_hooks(apr_pool_t *p)
 {
     static const char *const after[] = { "mod_alias.c", NULL };
     static const char *const before[] = { "mod_userdir.c", "mod_vhost_alias.c", NULL };
@@ -38,19 +39,20 @@ static void register_hooks(void)
     ap_hook_translate_name(wgw_alias_translate, after, before, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(wgw_alias_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(wgw_alias_type_checker, NULL, NULL, APR_HOOK_FIRST);
+    wgw_auth_register(p);
     ap_hook_handler(wgw_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 static void register_wsgigw_hooks(apr_pool_t *p)
 {
     wgw_module_set_current(&wsgigw_module, p);
-    register_hooks();
+    register_hooks(p);
 }
 
 static void register_wsgi_hooks(apr_pool_t *p)
 {
     wgw_module_set_current(&wsgi_module, p);
-    register_hooks();
+    register_hooks(p);
 }
 
 /* STANDARD20_MODULE_STUFF with a name of our choice instead of this file's. */

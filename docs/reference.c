@@ -36,11 +36,13 @@ static void row(const char *directive, const char *kind, const char *contexts, i
 #define FOLDER "a folder, which must exist"
 #define SECONDS "a number of seconds, also with a fraction"
 #define TELEMETRY "unix:/path [interval=SECONDS]"
+#define SCRIPT "file, then options"
 #define TELEMETRY_FLAGS "All, None, +CaptureUserAgent, -CaptureUserAgent"
 #define MUTEX "default, flock, fcntl, sysvsem, posixsem or pthread"
 
 #define WGW_CTX_S "server"
 #define WGW_CTX_SVD "server, virtual host, directory"
+#define WGW_CTX_DH "directory, .htaccess (AllowOverride AuthConfig)"
 #define WGW_CTX_SVDH "server, virtual host, directory, .htaccess (AllowOverride FileInfo)"
 
 /* --- the options of WSGIDaemonProcess ------------------------------------------------- */
@@ -99,6 +101,52 @@ static void pool_options(void)
 #define LATER(option) printf(" `%s`", option);
     WGW_POOL_OPTIONS_LATER(LATER)
     puts(".\n");
+}
+
+/* --- scripts that decide -------------------------------------------------------------- */
+
+static void scripts(void)
+{
+    puts("## Access, authentication, dispatch\n\n"
+         "    <Location /private>\n"
+         "        AuthType Basic\n"
+         "        AuthName private\n"
+         "        AuthBasicProvider wsgi\n"
+         "        WSGIAuthUserScript /srv/example/app/auth.py process-group=example\n"
+         "        WSGIAuthGroupScript /srv/example/app/auth.py process-group=example\n"
+         "        Require wsgi-group staff\n"
+         "    </Location>\n\n"
+         "Each of these directives names a file, and then options. `process-group=` is a WSGIDaemonProcess "
+         "that runs it, so that httpd\nitself needs no Python; without it, or with %{GLOBAL}, it runs in "
+         "httpd's children, whatever WSGIProcessGroup says.\n`application-group=` is a name, %{GLOBAL}, "
+         "%{SERVER} or %{HOST}; the default is the main interpreter, and for WSGIDispatchScript\nthe "
+         "interpreter that the request has by configuration. A script with `application-group=` that is a "
+         "name or %{GLOBAL} is loaded\nwhen a process starts; WSGIScriptReloading holds for all.\n\n"
+         "| function | asked by | True | False | None | a str |\n|---|---|---|---|---|---|\n"
+         "| check_password(environ, user, password) | AuthBasicProvider wsgi | granted | 401 | user not "
+         "known, the next provider is asked | granted, and it is REMOTE_USER |\n"
+         "| get_realm_hash(environ, user, realm) | AuthDigestProvider wsgi | 500 | 500 | user not known | "
+         "MD5 of user:realm:password, as str or bytes |\n"
+         "| groups_for_user(environ, user): an iterable of str or bytes | Require wsgi-group a b | | | 500 | "
+         "500 |\n"
+         "| allow_access(environ, host) | WSGIAccessScript | allowed, as far as it is concerned | 403 | "
+         "others decide | 403 |\n"
+         "| process_group(environ), application_group(environ), callable_object(environ): each may be "
+         "missing | WSGIDispatchScript | 500 | 500 | as configured | chosen: a name or token, as str or "
+         "bytes |\n\n"
+         "Whatever else a function returns or raises, and a script that is missing or cannot be imported, "
+         "denies: with 403 from\nWSGIAccessScript, with 500 otherwise; a pool that is not there, or too "
+         "slow, makes that 503 or 504 where httpd can say so\n(WSGIAccessScript, WSGIDispatchScript). "
+         "Under `Require not wsgi-group` a failure denies, too.\n\n"
+         "user, password and host are str: UTF-8 where the client has sent that, else Latin-1. host is the "
+         "client's name if httpd knows it\nalready, otherwise its address; nothing is looked up. environ "
+         "is that of an application without wsgi.input, without Authorization\nand, but for "
+         "WSGIDispatchScript, without what SetEnv and mod_ssl add later; it has `mod_ssl.is_https()` and, "
+         "in httpd's children,\n`mod_ssl.var_lookup(name)`, which is None in a pool. wsgi.errors is the "
+         "log of the virtual host.\n\n"
+         "A .htaccess (AllowOverride AuthConfig) may name scripts, too. It can run them only where "
+         "WSGIRestrictProcess and\nWSGIRestrictEmbedded allow; what the configuration itself names is "
+         "exempt from both.\n");
 }
 
 /* --- proxies in front ----------------------------------------------------------------- */
@@ -175,6 +223,7 @@ int main(void)
          "declared themselves fit for it. A group that is\nthe only one of its process has the main "
          "interpreter and needs no GIL of its own.\n");
     pool_options();
+    scripts();
     proxies();
     puts("## Settings\n");
 #define ROW(directive, place, field, kind, contexts, least, most, preset, help) \

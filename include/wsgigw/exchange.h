@@ -33,21 +33,57 @@ typedef struct wgw_file_id_t {
     int64_t size;     /* bytes */
 } wgw_file_id_t;
 
+/* What a script is asked, where it is not to answer the request itself. The order is part of the
+ * wire format: append, never reorder. */
+typedef enum wgw_question_t {
+    WGW_ASK_NOTHING,           /* an ordinary request, to a WSGI application */
+    WGW_ASK_PASSWORD,          /* check_password(environ, user, password) */
+    WGW_ASK_REALM_HASH,        /* get_realm_hash(environ, user, realm) */
+    WGW_ASK_GROUPS,            /* groups_for_user(environ, user): is one of them among the names? */
+    WGW_ASK_ACCESS,            /* allow_access(environ, host) */
+    WGW_ASK_PROCESS_GROUP,     /* of a dispatch script: process_group(environ) */
+    WGW_ASK_APPLICATION_GROUP, /* application_group(environ) */
+    WGW_ASK_CALLABLE,          /* callable_object(environ) */
+    WGW_ASK_COUNT
+} wgw_question_t;
+
+/* What it has answered. There is no answer that grants anything by its being absent. */
+typedef enum wgw_verdict_t {
+    WGW_VERDICT_NONE, /* None: the user is not known, others decide, the configuration's stays */
+    WGW_VERDICT_NO,
+    WGW_VERDICT_YES,
+    WGW_VERDICT_TEXT, /* a user's name, a hash, a name of the dispatch script's */
+    WGW_VERDICT_COUNT
+} wgw_verdict_t;
+
 /* What is to be called. */
 typedef struct wgw_target_t {
     const char *script;   /* absolute path of the script; NULL when `module` is set */
     const char *module;   /* dotted name of an importable module, or NULL */
-    const char *callable; /* name in it, dots allowed with `module` */
+    const char *callable; /* name in it, dots allowed with `module`; NULL: it is only loaded */
     const char *group;    /* application group; "" is the main interpreter */
     wgw_file_id_t file;   /* the script as httpd saw it for this request */
     bool is_reloading;    /* load the script anew when `file` differs */
+    bool is_optional;     /* it may have no `callable` */
 } wgw_target_t;
+
+typedef struct wgw_span_t {
+    const char *data;
+    size_t len;
+} wgw_span_t;
+
+enum { WGW_ARGUMENT_COUNT = 2 };
 
 /* Borrowed by the bridge until wgw_bridge_handle() returns. */
 typedef struct wgw_request_t {
     const wgw_var_t *vars;
     size_t var_count;
     wgw_target_t target;
+    wgw_question_t question; /* what its script is asked; then the target has no callable */
+    /* Of the question: user and password, user and realm, host; or user, and the names of the
+     * groups that are wanted, each with a NUL behind it. */
+    wgw_span_t arguments[WGW_ARGUMENT_COUNT];
+    bool is_https;           /* of a question: the client's connection is TLS */
     bool is_multithread;     /* wsgi.multithread */
     bool is_multiprocess;    /* wsgi.multiprocess */
     bool is_bodiless;        /* the response has no body: the application sees HEAD */
@@ -72,11 +108,6 @@ typedef struct wgw_head_t {
     const wgw_field_t *fields; /* Content-Length is among them when declared */
     size_t field_count;
 } wgw_head_t;
-
-typedef struct wgw_span_t {
-    const char *data;
-    size_t len;
-} wgw_span_t;
 
 typedef enum wgw_status_t {
     WGW_OK,
@@ -117,6 +148,15 @@ typedef struct wgw_exchange_ops_t {
     /* End a response that has begun, so that the client sees that it is cut (DESIGN
      * invariant 4). */
     void (*cut)(wgw_exchange_t *x);
+
+    /* Take the answer to a question (exchange/answer.h has found it right): the last thing that is
+     * said of it. Called once; or not at all, where the question has failed. NULL in an exchange
+     * that is for requests only. Borrows: text, until return. */
+    void (*answer)(wgw_exchange_t *x, wgw_verdict_t verdict, wgw_span_t text);
+
+    /* Look up a variable of mod_ssl. NULL where that is out of reach.
+     * Returns: NULL there is none; Lives: as long as the exchange. */
+    const char *(*tls_variable)(wgw_exchange_t *x, const char *name);
 
     /* Take note that code of the application is about to see this request, or to be imported for it;
      * called at most once. Context: attached; must not block. NULL where nobody needs to know. */

@@ -84,8 +84,10 @@ static int begin(wgw_call_t *call)
     wgw_output_init(&call->out, call->req->is_bodiless);
     take_memory(&call->head.text, &call->thread->head);
     take_memory(&call->body, &call->thread->body);
-    call->input = wgw_py_input_new(call);
     call->errors = wgw_py_errors_new(call);
+    if (call->req->question)
+        return call->errors ? 0 : -1;
+    call->input = wgw_py_input_new(call);
     call->start_response = wgw_py_start_response_new(call);
     return call->input && call->errors && call->start_response ? 0 : -1;
 }
@@ -221,7 +223,7 @@ int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x)
         return http_status;
     call.state = call.thread->interp->state;
     if (begin(&call) == 0)
-        run(&call);
+        call.req->question ? wgw_py_ask(&call) : run(&call);
     else
         fail(&call, WGWNO(0009) "a request could not be begun");
     end(&call);
@@ -230,6 +232,8 @@ int wgw_bridge_handle(wgw_bridge_t *bridge, wgw_exchange_t *x)
         x->ops->leave(x);
     if (call.is_final_pending)
         wgw_call_send_final(&call);
+    if (call.has_answer)
+        x->ops->answer(x, call.verdict, (wgw_span_t){ call.body.data, call.body.len });
     give_memory(&call.head.text, &call.thread->head);
     give_memory(&call.body, &call.thread->body);
     wgw_bridge_exit(call.thread);

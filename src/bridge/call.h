@@ -30,12 +30,14 @@ typedef struct wgw_call_t {
     wgw_status_t client;        /* WGW_OK until an operation on the exchange failed */
     wgw_status_t input_fault;   /* why wsgi.input failed, or WGW_OK */
     bool has_entered;           /* the exchange has been told so */
+    bool has_answer;            /* to the question: `verdict`, and `body` is its text */
+    wgw_verdict_t verdict;
     int http_status;            /* what httpd is to answer when no head has left; 0 */
 
     pthread_mutex_t turn;       /* held in an operation on the exchange: one at a time */
     atomic_int op_count;        /* operations under way, by any thread */
 
-    PyObject *input;            /* these know the call, and are told when it ends */
+    PyObject *input;            /* NULL for a question, as start_response; these know the call, and are told when it ends */
     PyObject *start_response;
     PyObject *errors;
     wgw_buffer_t line;          /* of `errors`: a line that is not complete */
@@ -81,12 +83,17 @@ PyObject *wgw_py_errors_new(wgw_call_t *call);
 /* Write what is left without a line end, and let go of the call. Context: attached. */
 void wgw_py_errors_end(wgw_call_t *call);
 
+/* --- ask.c ---------------------------------------------------------------------------- */
+
+/* Ask the script of a call what the request says, in call->has_answer or call->http_status. */
+void wgw_py_ask(wgw_call_t *call);
+
 /* --- environ.c ------------------------------------------------------------------------ */
 
 /* Fill keys, twins and prototype. Returns: 0; -1 with an exception set. */
 int wgw_py_environ_init(wgw_py_state_t *state);
 
-/* Make the environ of a call. Returns: new dict; NULL with an exception set. */
+/* Make the environ of a call; that of a question has no wsgi.input. Returns: new dict; NULL with an exception set. */
 PyObject *wgw_py_environ_new(wgw_call_t *call);
 
 /* --- input.c -------------------------------------------------------------------------- */

@@ -194,7 +194,7 @@ static int set_typed_entries(wgw_call_t *call, PyObject *dict)
 {
     PyObject **typed = call->state->typed;
 
-    return PyDict_SetItem(dict, typed[WGW_TYPED_WSGI_INPUT], call->input) < 0 ||
+    return (call->input && PyDict_SetItem(dict, typed[WGW_TYPED_WSGI_INPUT], call->input) < 0) ||
                    PyDict_SetItem(dict, typed[WGW_TYPED_WSGI_ERRORS], call->errors) < 0 ||
                    set_flag(call, dict, WGW_TYPED_WSGI_MULTITHREAD,
                             call->req->is_multithread) < 0 ||

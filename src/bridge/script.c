@@ -131,14 +131,17 @@ static int load(wgw_py_state_t *state, script_t *script, const wgw_target_t *tar
     return done ? 0 : -1;
 }
 
-/* Returns: new reference; NULL with an exception set. */
-static PyObject *find_callable(wgw_py_state_t *state, script_t *script, const char *name)
+/* Returns: new reference; None where there need be none; NULL with an exception set. */
+static PyObject *find_callable(wgw_py_state_t *state, script_t *script, const char *name,
+                               bool is_optional)
 {
     PyObject *key = PyUnicode_DecodeFSDefault(name);
     PyObject *found = key ? PyDict_GetItemWithError(script->namespace, key) : NULL;
 
     if (found && PyCallable_Check(found))
         Py_INCREF(found);
+    else if (key && !found && is_optional && !PyErr_Occurred())
+        found = Py_NewRef(Py_None);
     else if (key && !PyErr_Occurred())
         found = wgw_py_helper(state, "_find_callable", (PyObject *)script, key, NULL);
     Py_XDECREF(key);
@@ -188,7 +191,8 @@ PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,
     PyObject *application = NULL;
 
     if (script && (is_current(script, target) || load(state, script, target, deadline) == 0))
-        application = target->callable ? find_callable(state, script, target->callable)
+        application = target->callable ? find_callable(state, script, target->callable,
+                                                     target->is_optional)
                                        : Py_NewRef(Py_None);
     if (!application)
         *http_status_out = status_of_exception(state);

@@ -101,15 +101,29 @@ static void put_fixed(wgw_buffer_t *b, const wgw_request_t *request,
     wgw_put_u32(b, var_count);
 }
 
+/* What CALL has before the request. */
+static void put_question(wgw_buffer_t *b, const wgw_request_t *request)
+{
+    wgw_put_u8(b, (uint8_t)request->question);
+    wgw_put_u8(b, request->is_https);
+    for (size_t i = 0; i < WGW_ARGUMENT_COUNT; i++) {
+        wgw_put_u32(b, (uint32_t)request->arguments[i].len);
+        wgw_buffer_append(b, request->arguments[i].data, request->arguments[i].len);
+    }
+}
+
 bool wgw_request_encode(wgw_buffer_t *b, const wgw_request_t *request,
                         const wgw_request_note_t *note, unsigned flags)
 {
+    wgw_frame_type_t type = request->question ? WGW_FRAME_CALL : WGW_FRAME_REQUEST;
     size_t start = b->len;
     uint32_t var_count;
     size_t vars_size = measure_vars(request, &var_count);
 
     wgw_buffer_reserve(b, vars_size + note->body.len + 4096);
     wgw_buffer_append(b, (char[WGW_FRAME_HEADER_SIZE]){ 0 }, WGW_FRAME_HEADER_SIZE);
+    if (request->question)
+        put_question(b, request);
     put_fixed(b, request, note, var_count);
     if (!wgw_buffer_reserve(b, vars_size))
         return false;
@@ -120,9 +134,9 @@ bool wgw_request_encode(wgw_buffer_t *b, const wgw_request_t *request,
     b->len += vars_size;
     wgw_buffer_append(b, note->body.data, note->body.len);
     size_t len = b->len - start - WGW_FRAME_HEADER_SIZE;
-    if (b->is_short || len > wgw_frame_most(WGW_FRAME_REQUEST))
+    if (b->is_short || len > wgw_frame_most(type))
         return false;
-    wgw_frame_encode(b->data + start, WGW_FRAME_REQUEST, flags, len);
+    wgw_frame_encode(b->data + start, type, flags, len);
     return true;
 }
 
@@ -203,6 +217,26 @@ bool wgw_request_decode(const char *payload, size_t len, wgw_var_store_t *store,
     note_out->has_body = bits & HAS_BODY;
     note_out->body = (wgw_span_t){ c.at, (size_t)(c.end - c.at) };
     return note_out->has_body || note_out->body.len == 0;
+}
+
+bool wgw_call_decode(const char *payload, size_t len, wgw_var_store_t *store,
+                     wgw_request_t *request_out, wgw_request_note_t *note_out)
+{
+    wgw_cursor_t c = { .at = payload, .end = payload + len };
+    wgw_span_t arguments[WGW_ARGUMENT_COUNT];
+    unsigned question = wgw_cursor_u8(&c), is_https = wgw_cursor_u8(&c);
+
+    for (size_t i = 0; i < WGW_ARGUMENT_COUNT; i++) {
+        arguments[i].len = wgw_cursor_u32(&c);
+        arguments[i].data = wgw_cursor_bytes(&c, arguments[i].len);
+    }
+    if (c.is_bad || question == WGW_ASK_NOTHING || question >= WGW_ASK_COUNT || is_https > 1 ||
+        !wgw_request_decode(c.at, (size_t)(c.end - c.at), store, request_out, note_out))
+        return false;
+    request_out->question = (wgw_question_t)question;
+    request_out->is_https = is_https;
+    memcpy(request_out->arguments, arguments, sizeof arguments);
+    return !note_out->has_body;
 }
 
 /* --- head ----------------------------------------------------------------------------- */

@@ -14,7 +14,8 @@ typedef struct wgw_request_note_t {
     bool has_body;  /* `body` is all of it */
 } wgw_request_note_t;
 
-/* Append a whole REQUEST frame, header included. `flags` is of the frame.
+/* Append a whole REQUEST frame, header included; CALL, for a request that is a question. `flags` is
+ * of the frame.
  * Returns: false when memory is short or the request is too large for a frame. */
 bool wgw_request_encode(wgw_buffer_t *b, const wgw_request_t *request,
                         const wgw_request_note_t *note, unsigned flags);
@@ -29,6 +30,10 @@ typedef struct wgw_var_store_t {
  * Returns: false when it is not a request, or memory is short. */
 bool wgw_request_decode(const char *payload, size_t len, wgw_var_store_t *store,
                         wgw_request_t *request_out, wgw_request_note_t *note_out);
+
+/* Read the payload of CALL: the same, a question with its arguments, and no body. */
+bool wgw_call_decode(const char *payload, size_t len, wgw_var_store_t *store,
+                     wgw_request_t *request_out, wgw_request_note_t *note_out);
 
 /* Append a whole HEAD frame, header included.
  * Returns: false when memory is short or the head is too large for a frame. */

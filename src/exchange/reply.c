@@ -1,13 +1,15 @@
 #include "exchange/reply.h"
 
 #include "base/cursor.h"
+#include "exchange/answer.h"
 
 void wgw_reply_init(wgw_reply_t *reply, wgw_phase_t *phase, const wgw_request_t *request,
                     size_t line_most)
 {
     wgw_field_store_t fields = reply->fields;
 
-    *reply = (wgw_reply_t){ .phase = phase, .limits = { line_most }, .fields = fields };
+    *reply = (wgw_reply_t){ .phase = phase, .question = request->question, .limits = { line_most },
+                            .fields = fields };
     wgw_output_init(&reply->output, request->is_bodiless);
 }
 
@@ -96,6 +98,17 @@ static void take_log(const char *payload, size_t len, wgw_reply_event_t *event)
     event->span = (wgw_span_t){ payload + 1, len - 1 };
 }
 
+static void take_answer(const wgw_reply_t *reply, const char *payload, size_t len,
+                        wgw_reply_event_t *event)
+{
+    event->kind = WGW_REPLY_ANSWER;
+    event->verdict = len ? (wgw_verdict_t)(unsigned char)payload[0] : WGW_VERDICT_COUNT;
+    event->span = (wgw_span_t){ payload + 1, len ? len - 1 : 0 };
+    const char *wrong = wgw_answer_check(reply->question, event->verdict, event->span);
+    if (wrong)
+        set_bad(event, wrong);
+}
+
 static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const char *payload,
                          wgw_reply_event_t *event)
 {
@@ -126,6 +139,9 @@ static void take_payload(wgw_reply_t *reply, const wgw_frame_t *frame, const cha
         break;
     case WGW_FRAME_DONE:
         event->kind = WGW_REPLY_DONE;
+        break;
+    case WGW_FRAME_ANSWER:
+        take_answer(reply, payload, frame->len, event);
         break;
     case WGW_FRAME_WANT_BODY:
         event->kind = WGW_REPLY_WANT_BODY;

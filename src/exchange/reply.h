@@ -20,6 +20,7 @@ typedef enum wgw_reply_kind_t {
     WGW_REPLY_DONE,      /* after END or CUT that were not `is_last` */
     WGW_REPLY_LOG,
     WGW_REPLY_WANT_BODY,
+    WGW_REPLY_ANSWER,    /* to a question: the last event */
     WGW_REPLY_BAD        /* not the protocol; `wrong` says why. The connection is of no more use */
 } wgw_reply_kind_t;
 
@@ -27,7 +28,8 @@ typedef enum wgw_reply_kind_t {
 typedef struct wgw_reply_event_t {
     wgw_reply_kind_t kind;
     wgw_head_t head;       /* HEAD */
-    wgw_span_t span;       /* BLOCK: bytes to pass on, perhaps none; LOG: text */
+    wgw_span_t span;       /* BLOCK: bytes to pass on, perhaps none; LOG, ANSWER: text */
+    wgw_verdict_t verdict; /* ANSWER */
     wgw_level_t level;     /* LOG */
     int64_t offset, size;  /* FILE: part of the descriptor that comes along */
     int http_status;       /* STATUS: 400 to 599 */
@@ -40,6 +42,7 @@ typedef struct wgw_reply_event_t {
 
 typedef struct wgw_reply_t {
     wgw_phase_t *phase;        /* of the connection; Borrowed */
+    wgw_question_t question;   /* that was asked */
     wgw_head_limits_t limits;
     wgw_field_store_t fields;  /* Owned by the caller, who frees it */
     wgw_output_t output;       /* what may leave */

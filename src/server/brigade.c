@@ -402,15 +402,7 @@ static wgw_status_t send_file(wgw_exchange_t *exchange, int fd, int64_t offset, 
 
 static void log_line(void *ctx, wgw_level_t level, const char *text, size_t len)
 {
-    request_rec *r = of(ctx)->r;
-    size_t piece;
-
-    do {
-        piece = wgw_log_piece(len);
-        ap_log_rerror(APLOG_MARK, (int)level, 0, r, "%.*s", (int)piece, text);
-        text += piece;
-        len -= piece;
-    } while (len);
+    wgw_log_text(of(ctx)->r, level, text, len);
 }
 
 static const wgw_exchange_ops_t OPS = {

@@ -409,9 +409,16 @@ void wgw_child_init(apr_pool_t *pchild, server_rec *s)
     pthread_mutex_unlock(&child->lock);
 }
 
-const wgw_process_t *wgw_child_process(void)
+wgw_process_t wgw_process_of(const wgw_pool_t *pool)
 {
-    return &child->process;
+    wgw_process_t process = child->process;
+
+    if (pool) {
+        process.group = pool->name;
+        process.is_multithread = pool->thread_count > 1;
+        process.is_multiprocess = pool->is_multiprocess;
+    }
+    return process;
 }
 
 int wgw_child_handle(wgw_exchange_t *x)

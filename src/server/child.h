@@ -4,6 +4,7 @@
 
 #include <httpd.h>
 
+#include "server/pool.h"
 #include "server/request.h"
 #include "wsgigw/exchange.h"
 
@@ -20,8 +21,9 @@ void wgw_child_init(apr_pool_t *pchild, server_rec *s);
  * also while httpd waits for a request that is in Python. */
 void wgw_child_stopping(apr_pool_t *pchild, int graceful);
 
-/* What this child is. Context: after child_init. */
-const wgw_process_t *wgw_child_process(void);
+/* What the processes are that serve a request: those of a pool, or (NULL) httpd's children.
+ * Context: after child_init. */
+wgw_process_t wgw_process_of(const wgw_pool_t *pool);
 
 /* Serve a request by embedded Python, which the first one starts.
  * Blocks: as the application does, and until request->deadline while Python starts.

@@ -33,6 +33,7 @@ void *wgw_server_config_create(apr_pool_t *p, server_rec *s)
     conf->pools = apr_array_make(p, 2, sizeof(void *));
     conf->group_uses = apr_array_make(p, 2, sizeof(wgw_group_use_t));
     conf->imports = apr_array_make(p, 2, sizeof(wgw_import_t));
+    conf->ask_scripts = apr_array_make(p, 2, sizeof(void *));
     conf->interp_options = apr_array_make(p, 2, sizeof(void *));
     wgw_options_unset(WGW_IN_SERVER, conf);
     return conf;

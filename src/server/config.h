@@ -10,6 +10,17 @@
 
 typedef enum wgw_map_head_t { WGW_MAP_HEAD_OFF, WGW_MAP_HEAD_ON, WGW_MAP_HEAD_AUTO } wgw_map_head_t;
 
+/* WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript or WSGIDispatchScript */
+typedef struct wgw_ask_script_t {
+    const char *directive;
+    const char *path;              /* absolute */
+    const char *process_group;     /* name; NULL: embedded mode */
+    const char *application_group; /* name or token; NULL when not given */
+    bool is_in_htaccess;           /* the owner of some folder says it, not the administrator */
+    server_rec *server;            /* where it stands; */
+    const ap_directive_t *line;    /* the same, to tell lines apart; compared only */
+} wgw_ask_script_t;
+
 /* Unset while parsing: NULL, or -1 for int. For a request everything with a default is set. */
 typedef struct wgw_dir_config_t {
     const char *application_group; /* name or token */
@@ -22,6 +33,8 @@ typedef struct wgw_dir_config_t {
     int overrides_errors;          /* flag */
     int uses_sendfile;             /* flag */
     int maps_head;                 /* wgw_map_head_t */
+    wgw_ask_script_t *access_script, *user_script, *group_script, *dispatch_script; /* NULL: none */
+    int is_group_authoritative;    /* flag, without effect */
     apr_array_header_t *trusted_proxies; /* of wgw_network_t; NULL: nobody */
     apr_array_header_t *proxy_fields;    /* of wgw_proxy_field_t; NULL: none */
 } wgw_dir_config_t;
@@ -50,6 +63,7 @@ typedef struct wgw_server_config_t {
     apr_array_header_t *pools;       /* of wgw_pool_t *; this and what follows: main server only */
     apr_array_header_t *group_uses;  /* of wgw_group_use_t */
     apr_array_header_t *imports;     /* of wgw_import_t */
+    apr_array_header_t *ask_scripts; /* of wgw_ask_script_t *, but of no .htaccess */
     const char *proxy_fields_file;   /* where this server first trusts header fields of proxies */
     int proxy_fields_line;
     bool names_proxies;              /* it says, also in a directory, who they are */

@@ -8,6 +8,7 @@
 #include <http_main.h>
 #include <http_protocol.h>
 
+#include "server/ask.h"
 #include "server/module.h"
 
 bool wgw_is_token(const char *text)
@@ -183,6 +184,21 @@ static void add_server(found_t *found, apr_pool_t *p, server_rec *main_server, s
     }
 }
 
+/* Scripts of authentication, access and dispatch. One that is in the main interpreter, as they are
+ * unless something else is said, shares it with no application group. */
+static void add_ask_scripts(found_t *found, server_rec *main_server, const wgw_pool_t *pool)
+{
+    const apr_array_header_t *scripts = wgw_server_config(main_server)->ask_scripts;
+
+    for (int i = 0; i < scripts->nelts && found->is_clear; i++) {
+        const wgw_ask_script_t *script = APR_ARRAY_IDX(scripts, i, wgw_ask_script_t *);
+        const char *group = script->application_group;
+        if (may_be(script->process_group ? script->process_group : "%{GLOBAL}", pool) &&
+            (group || !wgw_ask_is_dispatch(script)))
+            add_group(found, group && strcmp(group, "%{GLOBAL}") != 0 ? group : "");
+    }
+}
+
 const char *wgw_group_find_main(apr_pool_t *p, server_rec *main_server, const wgw_pool_t *pool)
 {
     const apr_array_header_t *imports = wgw_server_config(main_server)->imports;
@@ -195,6 +211,7 @@ const char *wgw_group_find_main(apr_pool_t *p, server_rec *main_server, const wg
         if (wgw_group_imports(import, pool))
             add_group(&found, import->application_group);
     }
+    add_ask_scripts(&found, main_server, pool);
     for (server_rec *s = main_server; s && found.only; s = s->next) {
         const apr_array_header_t *groups = wgw_server_config(s)->dir_groups;
         for (int i = 0; i < groups->nelts && found.is_clear; i++)

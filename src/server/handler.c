@@ -10,6 +10,7 @@
 #include "server/brigade.h"
 #include "server/child.h"
 #include "server/config.h"
+#include "server/dispatch.h"
 #include "server/module.h"
 #include "server/relay.h"
 #include "server/route.h"
@@ -113,19 +114,6 @@ static bool is_ours(const request_rec *r)
                           strcmp(r->handler, "application/x-httpd-wsgi") == 0);
 }
 
-/* What the processes are that serve this request. */
-static wgw_process_t process_of(const wgw_pool_t *pool)
-{
-    wgw_process_t process = *wgw_child_process();
-
-    if (pool) {
-        process.group = pool->name;
-        process.is_multithread = pool->thread_count > 1;
-        process.is_multiprocess = pool->is_multiprocess;
-    }
-    return process;
-}
-
 static int serve(request_rec *r, const wgw_pool_t *pool, const wgw_request_t *request)
 {
     wgw_brigade_t exchange;
@@ -137,6 +125,7 @@ static int serve(request_rec *r, const wgw_pool_t *pool, const wgw_request_t *re
 
 int wgw_handler(request_rec *r)
 {
+    wgw_choice_t choice = { NULL, NULL, NULL };
     const wgw_pool_t *pool;
     int64_t content_length;
     int status;
@@ -146,8 +135,9 @@ int wgw_handler(request_rec *r)
     if (r->method_number == M_CONNECT) /* a 2xx answer would promise a tunnel (RFC 9110, 9.3.6) */
         return HTTP_METHOD_NOT_ALLOWED;
     if ((status = check_script(r)) != OK || (status = check_path_info(r)) != OK ||
-        (status = check_body(r, &content_length)) != OK || (status = wgw_route(r, &pool)) != OK)
+        (status = check_body(r, &content_length)) != OK || (status = wgw_dispatch(r, &choice)) != OK ||
+        (status = wgw_route(r, &choice, &pool)) != OK)
         return status;
-    wgw_process_t process = process_of(pool);
-    return serve(r, pool, wgw_request_create(r, &process, content_length));
+    wgw_process_t process = wgw_process_of(pool);
+    return serve(r, pool, wgw_request_create(r, &process, &choice, content_length));
 }

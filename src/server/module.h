@@ -31,4 +31,17 @@ static inline size_t wgw_log_piece(size_t len)
     return len < 1900 ? len : 1900;
 }
 
+/* Write a line, in pieces if it is long, to the log of a request's virtual host. */
+static inline void wgw_log_text(request_rec *r, wgw_level_t level, const char *text, size_t len)
+{
+    size_t piece;
+
+    do {
+        piece = wgw_log_piece(len);
+        ap_log_rerror(APLOG_MARK, (int)level, 0, r, "%.*s", (int)piece, text);
+        text += piece;
+        len -= piece;
+    } while (len);
+}
+
 #endif

@@ -38,6 +38,21 @@
     X("WSGIMapHEADToGET", DIR, maps_head, MAP_HEAD, WGW_CTX_SVDH, 0, 0, "Auto", \
       "Show HEAD as GET to the application: On, Off, or Auto (where an output filter needs the " \
       "body).") \
+    X("WSGIAccessScript", DIR, access_script, SCRIPT, WGW_CTX_DH, 0, 0, "", \
+      "File with allow_access(environ, host), which decides who has access, see Access, authentication, " \
+      "dispatch. Options: application-group=, process-group=.") \
+    X("WSGIAuthUserScript", DIR, user_script, SCRIPT, WGW_CTX_DH, 0, 0, "", \
+      "File with check_password(environ, user, password) for AuthBasicProvider wsgi, and " \
+      "get_realm_hash(environ, user, realm) for AuthDigestProvider wsgi. Options as of WSGIAccessScript.") \
+    X("WSGIAuthGroupScript", DIR, group_script, SCRIPT, WGW_CTX_DH, 0, 0, "", \
+      "File with groups_for_user(environ, user), for Require wsgi-group. Options as of " \
+      "WSGIAccessScript.") \
+    X("WSGIGroupAuthoritative", DIR, is_group_authoritative, FLAG, WGW_CTX_DH, 0, 0, "", \
+      "Understood for mod_wsgi's sake; has no effect there, either: Require, RequireAny and RequireAll " \
+      "say who decides.") \
+    X("WSGIDispatchScript", DIR, dispatch_script, SCRIPT, WGW_CTX_SVD, 0, 0, "", \
+      "File with process_group(environ), application_group(environ) and callable_object(environ), all " \
+      "optional, which decide who serves a request. Options as of WSGIAccessScript.") \
     X("WSGITrustedProxies", DIR, trusted_proxies, NETWORKS, WGW_CTX_SVDH, 0, 0, "", \
       "The proxies in front of httpd whose header fields are believed, see Behind a proxy; may be " \
       "repeated. A directory's takes the place of the server's.") \

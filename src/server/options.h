@@ -38,7 +38,7 @@ extern const wgw_option_kind_t wgw_option_FLAG, wgw_option_NUMBER, wgw_option_CA
     wgw_option_FILE, wgw_option_SEED, wgw_option_LIST, wgw_option_PROCESS, wgw_option_PROCESSES,
     wgw_option_PREFIX, wgw_option_MUTEX, wgw_option_NETWORKS, wgw_option_PROXY_FIELDS,
     wgw_option_FOLDER, wgw_option_SECONDS, wgw_option_TELEMETRY, wgw_option_TELEMETRY_FLAGS,
-    wgw_option_INTERVAL;
+    wgw_option_INTERVAL, wgw_option_SCRIPT;
 
 /* Read the arguments of a directive of the table into a field that is not in its usual place.
  * Returns: NULL; or what is wrong and what is allowed. */

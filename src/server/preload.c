@@ -45,6 +45,34 @@ static void add_aliases(apr_array_header_t *preloads, server_rec *s, const wgw_p
     }
 }
 
+/* --- scripts that are asked ----------------------------------------------------------- */
+
+static bool is_in(const wgw_ask_script_t *script, const wgw_pool_t *pool)
+{
+    if (!script->process_group || !pool)
+        return !script->process_group && !pool;
+    return strcmp(script->process_group, pool->name) == 0;
+}
+
+/* Those whose interpreter is said. */
+static void add_ask_scripts(apr_array_header_t *preloads, server_rec *main_server, const wgw_pool_t *pool)
+{
+    const apr_array_header_t *scripts = wgw_server_config(main_server)->ask_scripts;
+
+    for (int i = 0; i < scripts->nelts; i++) {
+        const wgw_ask_script_t *script = APR_ARRAY_IDX(scripts, i, wgw_ask_script_t *);
+        const char *group = script->application_group;
+        bool is_global = group && strcmp(group, "%{GLOBAL}") == 0;
+        if (is_in(script, pool) && group && (is_global || !wgw_is_token(group)))
+            APR_ARRAY_PUSH(preloads, wgw_preload_of_t) = (wgw_preload_of_t){
+                .target = { .script = script->path, .group = is_global ? "" : group },
+                .server = script->server
+            };
+    }
+}
+
+/* --- all of them ---------------------------------------------------------------------- */
+
 apr_array_header_t *wgw_preloads(apr_pool_t *p, server_rec *main_server, const wgw_pool_t *pool)
 {
     apr_array_header_t *preloads = apr_array_make(p, 4, sizeof(wgw_preload_of_t));
@@ -60,6 +88,7 @@ apr_array_header_t *wgw_preloads(apr_pool_t *p, server_rec *main_server, const w
     }
     for (server_rec *s = main_server; s; s = s->next)
         add_aliases(preloads, s, pool);
+    add_ask_scripts(preloads, main_server, pool);
     return preloads;
 }
 
@@ -82,6 +111,9 @@ bool wgw_is_embedded_needed(server_rec *main_server)
 
     for (int i = 0; i < conf->imports->nelts; i++)
         if (wgw_group_imports(&APR_ARRAY_IDX(conf->imports, i, wgw_import_t), NULL))
+            return true;
+    for (int i = 0; i < conf->ask_scripts->nelts; i++)
+        if (is_in(APR_ARRAY_IDX(conf->ask_scripts, i, wgw_ask_script_t *), NULL))
             return true;
     if (conf->restricts_embedded == 1)
         return false;

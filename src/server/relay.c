@@ -29,7 +29,8 @@ typedef enum {
 } step_t;
 
 typedef struct {
-    wgw_brigade_t *x;
+    wgw_exchange_t *x;
+    wgw_brigade_t *brigade; /* of x; NULL: it is a question, which has neither body nor response */
     request_rec *r;
     const wgw_pool_t *pool;
     wgw_seat_t seat;
@@ -64,12 +65,12 @@ static step_t fail(relay_t *y, int http_status)
     if (y->has_ended)
         return STEP_OVER;
     if (y->has_output) {
-        y->x->exchange.ops->cut(&y->x->exchange);
+        y->x->ops->cut(y->x);
         atomic_fetch_add(&y->pool->board->cut_count, 1);
         return STEP_OVER;
     }
     if (y->has_head)
-        wgw_brigade_forget_head(y->x);
+        wgw_brigade_forget_head(y->brigade);
     y->http_status = http_status;
     return STEP_OVER;
 }
@@ -165,7 +166,7 @@ static step_t check_end(relay_t *y)
 /* The file goes together with the end, if that follows: filters need to see it so. */
 static wgw_status_t pass_file(relay_t *y, bool is_last)
 {
-    wgw_exchange_t *x = &y->x->exchange;
+    wgw_exchange_t *x = y->x;
     int fd = y->held_file;
 
     y->held_file = -1;
@@ -175,7 +176,7 @@ static wgw_status_t pass_file(relay_t *y, bool is_last)
 /* Pass on what has gathered. Whoever fails below has ended the response. */
 static step_t pass_on(relay_t *y, bool is_last)
 {
-    wgw_exchange_t *x = &y->x->exchange;
+    wgw_exchange_t *x = y->x;
 
     if (y->has_ended || (!y->span_count && y->held_file < 0 && !is_last))
         return STEP_ON;
@@ -190,7 +191,7 @@ static step_t take_head(relay_t *y, const wgw_head_t *head)
 {
     y->has_head = true;
     wgw_queue_note_head(&y->seat);
-    return y->x->exchange.ops->send_head(&y->x->exchange, head) ? STEP_OVER : STEP_ON;
+    return y->x->ops->send_head(y->x, head) ? STEP_OVER : STEP_ON;
 }
 
 static step_t take_block(relay_t *y, wgw_span_t span)
@@ -246,7 +247,7 @@ static step_t take_end(relay_t *y, const wgw_reply_event_t *event)
 /* The application's output had begun, also where none of it has left httpd yet. */
 static step_t take_cut(relay_t *y, const wgw_reply_event_t *event)
 {
-    wgw_exchange_t *x = &y->x->exchange;
+    wgw_exchange_t *x = y->x;
     step_t step = pass_on(y, false);
 
     if (event->wrong)
@@ -272,7 +273,7 @@ static step_t take_refusal(relay_t *y, const wgw_reply_event_t *event)
 
 static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
 {
-    wgw_exchange_t *x = &y->x->exchange;
+    wgw_exchange_t *x = y->x;
 
     switch (event->kind) {
     case WGW_REPLY_HEAD:
@@ -283,6 +284,8 @@ static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
         return take_file(y, event);
     case WGW_REPLY_LOG:
         x->ops->log(x, event->level, event->span.data, event->span.len);
+        return STEP_ON;
+    case WGW_REPLY_WANT_BODY:
         return STEP_ON;
     case WGW_REPLY_END:
         return take_end(y, event);
@@ -296,8 +299,10 @@ static step_t take_event(relay_t *y, const wgw_reply_event_t *event)
         return fail(y, event->http_status);
     case WGW_REPLY_REFUSED:
         return take_refusal(y, event);
-    case WGW_REPLY_WANT_BODY:
-        return STEP_ON;
+    case WGW_REPLY_ANSWER:
+        y->is_usable = !event->closes;
+        x->ops->answer(x, event->verdict, event->span);
+        return STEP_OVER;
     default:
         return fail_bad(y, event->wrong);
     }
@@ -452,14 +457,14 @@ static bool encode_open(relay_t *y, wgw_buffer_t *out)
 static bool encode(relay_t *y, wgw_buffer_t *out)
 {
     const wgw_upload_t *up = &y->upload;
-    wgw_frame_t frame = { .type = WGW_FRAME_REQUEST };
+    wgw_frame_t frame = { .type = y->x->request->question ? WGW_FRAME_CALL : WGW_FRAME_REQUEST };
     wgw_request_note_t note = { .entry = y->seat.number, .epoch = y->link->epoch,
                                 .has_body = up->is_whole };
 
     if (up->is_whole)
         note.body = (wgw_span_t){ up->ahead.data, up->ahead.len };
     if (!encode_open(y, out) ||
-        !wgw_request_encode(out, y->x->exchange.request, &note,
+        !wgw_request_encode(out, y->x->request, &note,
                             up->file >= 0 ? WGW_FRAME_HAS_FILE : 0))
         return false;
     wgw_phase_take(&y->link->phase, &frame);
@@ -500,7 +505,7 @@ static step_t serve(relay_t *y)
     y->frame_by.at_us = 0;
     y->silent_us = 0;
     limit_receive(y);
-    wgw_reply_init(&y->reply, &y->link->phase, y->x->exchange.request,
+    wgw_reply_init(&y->reply, &y->link->phase, y->x->request,
                    (size_t)y->pool->header_buffer_bytes);
     while (step == STEP_ON) {
         step = receive_more(y, need);
@@ -547,7 +552,7 @@ static int refuse_late(relay_t *y)
 
 static bool is_late(const relay_t *y)
 {
-    int64_t ends_us = y->x->exchange.request->ends_by.at_us;
+    int64_t ends_us = y->x->request->ends_by.at_us;
 
     return ends_us && wgw_now_us() >= ends_us;
 }
@@ -576,7 +581,7 @@ static int refuse_claim(relay_t *y, wgw_claim_t why)
 /* The request is ours until it is sent. */
 static wgw_request_t *request_of(const relay_t *y)
 {
-    return (wgw_request_t *)(uintptr_t)y->x->exchange.request;
+    return (wgw_request_t *)(uintptr_t)y->x->request;
 }
 
 /* Offer the request to one process after another, as long as none has seen it. */
@@ -659,30 +664,38 @@ static void count_status(const wgw_pool_t *pool, int http_status)
         atomic_fetch_add(&pool->board->gateway_timeout_count, 1);
 }
 
+static int relay(relay_t *y)
+{
+    apr_interval_time_t before = 0;
+    wgw_request_t *request = request_of(y);
+
+    if (!y->pool->board)
+        return refuse_claim(y, WGW_CLAIM_NOBODY);
+    request->queue_start = now_seconds();
+    set_end(y, request);
+    int status = y->brigade ? wgw_upload_begin(&y->upload, y->brigade, y->pool) : 0;
+    if (!status && !wgw_queue_enter(y->pool, y->r, queue_end(request), &y->seat))
+        status = refuse_full(y);
+    else if (!status) {
+        set_client_timeout(y, &before, true);
+        status = find_and_serve(y);
+        set_client_timeout(y, &before, false);
+        wgw_queue_leave(&y->seat);
+    }
+    count_status(y->pool, status);
+    wgw_upload_deinit(&y->upload);
+    wgw_buffer_deinit(&y->in);
+    free(y->reply.fields.fields);
+    return status;
+}
+
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 {
-    relay_t y = { .x = x, .r = x->r, .pool = pool, .fd = -1, .held_file = -1 };
+    return relay(&(relay_t){ .x = &x->exchange, .brigade = x, .r = x->r, .pool = pool,
+                             .upload.file = -1, .fd = -1, .held_file = -1 });
+}
 
-    if (!pool->board)
-        return refuse_claim(&y, WGW_CLAIM_NOBODY);
-    apr_interval_time_t before = 0;
-
-    wgw_request_t *request = request_of(&y);
-
-    request->queue_start = now_seconds();
-    set_end(&y, request);
-    int status = wgw_upload_begin(&y.upload, x, pool);
-    if (!status && !wgw_queue_enter(pool, x->r, queue_end(request), &y.seat))
-        status = refuse_full(&y);
-    else if (!status) {
-        set_client_timeout(&y, &before, true);
-        status = find_and_serve(&y);
-        set_client_timeout(&y, &before, false);
-        wgw_queue_leave(&y.seat);
-    }
-    count_status(pool, status);
-    wgw_upload_deinit(&y.upload);
-    wgw_buffer_deinit(&y.in);
-    free(y.reply.fields.fields);
-    return status;
+int wgw_relay_ask(wgw_exchange_t *x, request_rec *r, const wgw_pool_t *pool)
+{
+    return relay(&(relay_t){ .x = x, .r = r, .pool = pool, .upload.file = -1, .fd = -1, .held_file = -1 });
 }

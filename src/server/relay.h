@@ -12,4 +12,9 @@
  * the value is the HTTP status to answer with, said in the log. */
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool);
 
+/* Have a question answered by a process of a pool, through x->ops->answer(); of `x` only that and
+ * log() are used. Borrows: x, until return. Blocks: for the queue and the process, as above.
+ * Returns: 0 when it was answered; otherwise an HTTP status that says why not, said in the log. */
+int wgw_relay_ask(wgw_exchange_t *x, request_rec *r, const wgw_pool_t *pool);
+
 #endif

@@ -19,6 +19,7 @@ typedef struct {
     size_t count, size;
     request_rec *r;
     const wgw_forwarded_t *forwarded; /* what a proxy in front says, or NULL */
+    bool is_question;         /* to a script that authenticates, or decides on access */
 } var_list_t;
 
 /* --- adding --------------------------------------------------------------------------- */
@@ -139,7 +140,8 @@ static void add_header(var_list_t *list, const char *field, const char *value, b
         return; /* the one is checked and added elsewhere, the other is an attack (httpoxy) */
     if (ap_cstr_casecmp(field, "Authorization") == 0 && !with_secrets)
         return;
-    if (ap_cstr_casecmp(field, "Proxy-Authorization") == 0 && !is_cgi_pass_auth(list->r))
+    if (ap_cstr_casecmp(field, "Proxy-Authorization") == 0 &&
+        (list->is_question || !is_cgi_pass_auth(list->r)))
         return;
     if (is_governed(list, field))
         return;
@@ -152,7 +154,7 @@ static void add_headers(var_list_t *list)
 {
     const apr_array_header_t *table = apr_table_elts(list->r->headers_in);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)table->elts;
-    bool with_secrets = passes_authorization(list->r);
+    bool with_secrets = !list->is_question && passes_authorization(list->r);
 
     for (int i = 0; i < table->nelts; i++)
         if (entry[i].key && entry[i].val)
@@ -230,10 +232,11 @@ static const char *original_uri(const request_rec *r)
     return r->unparsed_uri;
 }
 
-static void add_cgi(var_list_t *list, const char *method, const char *script,
-                    const wgw_target_t *target, int64_t content_length)
+static void add_cgi(var_list_t *list, const char *method, const char *filename,
+                    int64_t content_length)
 {
     request_rec *r = list->r;
+    const char *script = script_name(r);
     const char *path_info = collapse_slashes(r->pool, r->path_info ? r->path_info : "");
 
     add(list, WGW_KEY_REQUEST_METHOD, method);
@@ -245,7 +248,7 @@ static void add_cgi(var_list_t *list, const char *method, const char *script,
     add(list, WGW_KEY_REQUEST_URI, original_uri(r));
     add(list, WGW_KEY_SERVER_PROTOCOL, r->protocol);
     add(list, WGW_KEY_REQUEST_SCHEME, ap_http_scheme(r));
-    add(list, WGW_KEY_SCRIPT_FILENAME, target->script);
+    add(list, WGW_KEY_SCRIPT_FILENAME, filename);
     if (apr_table_get(r->headers_in, "Content-Length") && content_length >= 0)
         add(list, WGW_KEY_CONTENT_LENGTH, apr_off_t_toa(r->pool, content_length));
 }
@@ -333,28 +336,36 @@ static void add_wsgi(var_list_t *list, const wgw_target_t *target, const wgw_pro
 
 /* --- target --------------------------------------------------------------------------- */
 
-static const char *callable_of(request_rec *r, const wgw_alias_t *alias)
+static const char *callable_of(request_rec *r, const wgw_alias_t *alias, const wgw_choice_t *choice)
 {
+    if (choice->callable)
+        return choice->callable;
     const char *name = alias && alias->callable ? alias->callable
                                                 : wgw_env_expand(r, wgw_dir_config(r)->callable);
 
     return name && *name ? name : "application";
 }
 
-static void set_target(request_rec *r, wgw_target_t *target)
+const char *wgw_request_group(request_rec *r)
 {
     const wgw_alias_t *alias = wgw_alias_of(r);
-    const wgw_dir_config_t *dir = wgw_dir_config(r);
-    const char *group = alias && alias->application_group ? alias->application_group
-                                                          : dir->application_group;
+
+    return alias && alias->application_group ? alias->application_group
+                                             : wgw_dir_config(r)->application_group;
+}
+
+static void set_target(request_rec *r, const wgw_choice_t *choice, wgw_target_t *target)
+{
+    const wgw_alias_t *alias = wgw_alias_of(r);
+    const char *group = choice->application_group ? choice->application_group : wgw_request_group(r);
 
     if (alias && alias->kind == WGW_ALIAS_MODULE)
         target->module = alias->target;
     else
         target->script = r->filename;
-    target->callable = callable_of(r, alias);
+    target->callable = callable_of(r, alias, choice);
     target->group = wgw_group_expand(r, group, wgw_request_resource(r));
-    target->is_reloading = dir->is_reloading;
+    target->is_reloading = wgw_dir_config(r)->is_reloading;
     target->file = (wgw_file_id_t){ .dev = (uint64_t)r->finfo.device,
                                     .ino = (uint64_t)r->finfo.inode,
                                     .mtime_us = r->finfo.mtime, .size = r->finfo.size };
@@ -383,35 +394,71 @@ static bool is_head_mapped(const request_rec *r)
 
 /* --- all of it ------------------------------------------------------------------------ */
 
-const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *process,
-                                        int64_t content_length)
+static var_list_t make_list(request_rec *r)
 {
-    wgw_request_t *request = apr_pcalloc(r->pool, sizeof *request);
-    const char *script = script_name(r);
-    bool is_head = r->header_only && r->method_number == M_GET;
-    bool is_mapped = is_head && is_head_mapped(r);
     var_list_t list = { .r = r, .forwarded = wgw_proxy_read(r) };
 
     list.size = (size_t)apr_table_elts(r->headers_in)->nelts +
                 (size_t)apr_table_elts(r->subprocess_env)->nelts + 48;
     list.vars = apr_palloc(r->pool, list.size * sizeof *list.vars);
-    set_target(r, &request->target);
+    return list;
+}
+
+static void take_list(wgw_request_t *request, const var_list_t *list, const wgw_process_t *process)
+{
+    request_rec *r = list->r;
+
+    request->vars = list->vars;
+    request->var_count = list->count;
+    request->is_multithread = process->is_multithread;
+    request->is_multiprocess = process->is_multiprocess;
+    request->request_start = (double)r->request_time / APR_USEC_PER_SEC;
+    request->deadline = wgw_deadline_in_us(r->server->timeout);
+}
+
+const wgw_request_t *wgw_request_create(request_rec *r, const wgw_process_t *process,
+                                        const wgw_choice_t *choice, int64_t content_length)
+{
+    wgw_request_t *request = apr_pcalloc(r->pool, sizeof *request);
+    bool is_head = r->header_only && r->method_number == M_GET;
+    bool is_mapped = is_head && is_head_mapped(r);
+    var_list_t list = make_list(r);
+
+    set_target(r, choice, &request->target);
     add_environment(&list);
     add_redirect(&list);
     add_server(&list);
     add_headers(&list);
-    add_cgi(&list, is_mapped ? "GET" : r->method, script, &request->target, content_length);
+    add_cgi(&list, is_mapped ? "GET" : r->method, request->target.script, content_length);
     add_wsgi(&list, &request->target, process);
     if (list.forwarded)
         add_forwarded(&list);
 
-    request->vars = list.vars;
-    request->var_count = list.count;
-    request->is_multithread = process->is_multithread;
-    request->is_multiprocess = process->is_multiprocess;
+    take_list(request, &list, process);
     request->is_bodiless = is_head && !is_mapped;
-    request->request_start = (double)r->request_time / APR_USEC_PER_SEC;
     request->content_length = content_length;
-    request->deadline = wgw_deadline_in_us(r->server->timeout);
+    return request;
+}
+
+wgw_request_t *wgw_request_ask(request_rec *r, const wgw_process_t *process,
+                               const wgw_target_t *target, wgw_question_t question)
+{
+    wgw_request_t *request = apr_pcalloc(r->pool, sizeof *request);
+    var_list_t list = make_list(r);
+
+    list.is_question = true;
+    request->target = *target;
+    request->question = question;
+    request->is_https = strcmp(ap_http_scheme(r), "https") == 0;
+    if (question >= WGW_ASK_PROCESS_GROUP) /* before the handler SetEnv has not been carried out */
+        add_environment(&list);
+    add_redirect(&list);
+    add_server(&list);
+    add_headers(&list);
+    add_cgi(&list, r->method, r->filename, -1);
+    add_wsgi(&list, target, process);
+    if (list.forwarded)
+        add_forwarded(&list);
+    take_list(request, &list, process);
     return request;
 }

@@ -17,10 +17,11 @@ static int refuse(request_rec *r, int status, const char *why)
 
 /* --- the group ------------------------------------------------------------------------ */
 
-static const char *group_of(request_rec *r)
+static const char *group_of(request_rec *r, const wgw_choice_t *choice)
 {
     const wgw_alias_t *alias = wgw_alias_of(r);
-    const char *text = alias && alias->process_group ? alias->process_group
+    const char *text = choice->process_group ? choice->process_group
+                     : alias && alias->process_group ? alias->process_group
                                                      : wgw_dir_config(r)->process_group;
 
     if (!wgw_is_token(text))
@@ -95,22 +96,22 @@ static int check_serves(request_rec *r, const wgw_pool_t *pool)
                                "requests; give it threads, or the request another group", pool->name));
 }
 
-static int check_owner(request_rec *r, const wgw_pool_t *pool)
+/* `path` NULL: it is a module, which has no file. */
+static int check_owner(request_rec *r, const wgw_pool_t *pool, const char *path)
 {
-    const wgw_alias_t *alias = wgw_alias_of(r);
-    const char *folder = ap_make_dirstr_parent(r->pool, r->filename);
     apr_int32_t wanted = APR_FINFO_OWNER | APR_FINFO_PROT;
     apr_finfo_t info;
 
     if (pool->script_uid == (uid_t)-1 && pool->script_gid == (gid_t)-1)
         return OK;
-    if (alias && alias->kind == WGW_ALIAS_MODULE)
+    if (!path)
         return refuse(r, HTTP_FORBIDDEN,
                       apr_psprintf(r->pool, WGWNO(0079) "process group '%s' demands an owner of the "
                                    "script (script-user or script-group), and a module has no file "
                                    "that httpd could look at", pool->name));
-    if (apr_stat(&info, r->filename, wanted, r->pool) != APR_SUCCESS || !is_as_demanded(pool, &info))
-        return refuse_owner(r, pool, r->filename);
+    const char *folder = ap_make_dirstr_parent(r->pool, path);
+    if (apr_stat(&info, path, wanted, r->pool) != APR_SUCCESS || !is_as_demanded(pool, &info))
+        return refuse_owner(r, pool, path);
     if (apr_stat(&info, folder, wanted, r->pool) != APR_SUCCESS || !is_as_demanded(pool, &info))
         return refuse_owner(r, pool, folder);
     return OK;
@@ -118,14 +119,8 @@ static int check_owner(request_rec *r, const wgw_pool_t *pool)
 
 /* --- all of it ------------------------------------------------------------------------ */
 
-int wgw_route(request_rec *r, const wgw_pool_t **pool_out)
+static int find_pool(request_rec *r, const char *group, const char *path, const wgw_pool_t **pool_out)
 {
-    const char *group = group_of(r);
-    int status = check_allowed(r, group);
-
-    *pool_out = NULL;
-    if (status != OK || !*group)
-        return status == OK ? check_embedded(r) : status;
     *pool_out = wgw_pool_find(ap_server_conf, group);
     if (!*pool_out)
         return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
@@ -135,6 +130,29 @@ int wgw_route(request_rec *r, const wgw_pool_t **pool_out)
         return refuse(r, HTTP_INTERNAL_SERVER_ERROR,
                       apr_psprintf(r->pool, WGWNO(0081) "process group '%s' is declared in a virtual "
                                    "host with another ServerName, and is for that one only", group));
-    status = check_serves(r, *pool_out);
-    return status == OK ? check_owner(r, *pool_out) : status;
+    int status = check_serves(r, *pool_out);
+    return status == OK ? check_owner(r, *pool_out, path) : status;
+}
+
+int wgw_route(request_rec *r, const wgw_choice_t *choice, const wgw_pool_t **pool_out)
+{
+    const wgw_alias_t *alias = wgw_alias_of(r);
+    const char *group = group_of(r, choice);
+    int status = check_allowed(r, group);
+
+    *pool_out = NULL;
+    if (status != OK || !*group)
+        return status == OK ? check_embedded(r) : status;
+    return find_pool(r, group, alias && alias->kind == WGW_ALIAS_MODULE ? NULL : r->filename, pool_out);
+}
+
+int wgw_route_script(request_rec *r, const wgw_ask_script_t *script, const wgw_pool_t **pool_out)
+{
+    *pool_out = NULL;
+    if (!script->is_in_htaccess)
+        return script->process_group ? find_pool(r, script->process_group, script->path, pool_out) : OK;
+    int status = check_allowed(r, script->process_group ? script->process_group : "");
+    if (status != OK || !script->process_group)
+        return status == OK ? check_embedded(r) : status;
+    return find_pool(r, script->process_group, script->path, pool_out);
 }

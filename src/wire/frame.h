@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    WGW_WIRE_VERSION = 1,
+    WGW_WIRE_VERSION = 2,
     WGW_FRAME_HEADER_SIZE = 8, /* u32 length of the payload, u8 type, u8 flags, u16 zero */
     WGW_KEY_SIZE = 64          /* bytes of a generation's key */
 };
@@ -21,6 +21,8 @@ enum {
     X(BODY, 3, 1u << 30)              /* client: bytes of the request body */ \
     X(BODY_END, 4, 0)                 /* client: the request body is complete */ \
     X(BODY_FAULT, 5, 1)               /* client: u8 wgw_body_fault_t: it will not be */ \
+    X(CALL, 32, 64u << 20)            /* client: a question to a script, and a request without body */ \
+    X(ANSWER, 40, 1 + 1024)           /* daemon: u8 wgw_verdict_t, bytes of a text */ \
     X(HEAD, 16, 1u << 20)             /* daemon: status and fields */ \
     X(BLOCK, 17, 1u << 30)            /* daemon: bytes of the response body */ \
     X(FILE, 18, 16)                   /* daemon: u64 offset, u64 bytes; one descriptor with it */ \
@@ -31,8 +33,6 @@ enum {
     X(WANT_BODY, 23, 0)               /* daemon: the application reads the body */ \
     X(REFUSED, 24, 0)                 /* daemon: no application code has seen the request */ \
     X(DONE, 25, 0)                    /* daemon: after END or CUT without LAST: Python has left */
-
-/* 32 to 47 are reserved for calls of authentication, access and dispatch scripts. */
 
 typedef enum wgw_frame_type_t {
 #define WGW_FRAME_ENUM(symbol, number, most) WGW_FRAME_##symbol = number,
@@ -92,7 +92,8 @@ typedef enum wgw_phase_answer_t {
     WGW_ANSWER_QUIET,   /* nothing */
     WGW_ANSWER_PENDING, /* a response, a refusal, or what goes before */
     WGW_ANSWER_BLOCKS,  /* the head was sent */
-    WGW_ANSWER_ENDED    /* the response is over, close() of the application may be running */
+    WGW_ANSWER_ENDED,   /* the response is over, close() of the application may be running */
+    WGW_ANSWER_ASKED    /* ANSWER, a status, a refusal, or what goes before: never a response */
 } wgw_phase_answer_t;
 
 typedef struct wgw_phase_t {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "exchange/answer.h"
 #include "wire/descriptor.h"
 #include "worker/log.h"
 #include "worker/worker.h"
@@ -432,7 +433,8 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, int http_status)
         http_status = x->fail_status;
     if (x->has_ended) {
         say_last(x, WGW_FRAME_DONE, 0, NULL, 0);
-    } else if (conn->phase.answer == WGW_ANSWER_PENDING && http_status) {
+    } else if (http_status && (conn->phase.answer == WGW_ANSWER_PENDING ||
+                               conn->phase.answer == WGW_ANSWER_ASKED)) {
         char payload[2] = { (char)(http_status & 0xff), (char)(http_status >> 8) };
         say_last(x, WGW_FRAME_STATUS, 0, payload, sizeof payload);
     } else {
@@ -441,6 +443,17 @@ void wgw_wrk_exchange_end(wgw_wrk_exchange_t *x, int http_status)
         pthread_mutex_unlock(&x->ending);
         wgw_conn_close(conn);
     }
+}
+
+static void answer(wgw_exchange_t *exchange, wgw_verdict_t verdict, wgw_span_t text)
+{
+    wgw_wrk_exchange_t *x = of(exchange);
+    char payload[1 + WGW_ANSWER_MOST] = { (char)verdict };
+
+    if (text.len)
+        memcpy(payload + 1, text.data, text.len);
+    if (x->conn)
+        say_last(x, WGW_FRAME_ANSWER, 0, payload, 1 + text.len);
 }
 
 static wgw_entry_t *entry_of(const wgw_request_note_t *note)
@@ -519,6 +532,7 @@ static const wgw_exchange_ops_t OPS = {
     .write_body = write_body,
     .send_file = send_file,
     .cut = cut,
+    .answer = answer,
     .enter = enter,
     .leave = leave,
     .log = log_line,

@@ -28,7 +28,7 @@ typedef struct {
     size_t at;    /* bytes of `in` that are done with */
     int fd;       /* that came along, -1 none */
     wgw_deadline_t rest_by; /* until when the rest of a frame has to come; 0 nothing is awaited */
-    wgw_frame_t frame; /* the REQUEST */
+    wgw_frame_t frame; /* the REQUEST or CALL */
 } reader_t;
 
 /* --- reading -------------------------------------------------------------------------- */
@@ -189,7 +189,10 @@ static bool serve_request(reader_t *r, wgw_request_memory_t *memory)
         return false;
     wgw_wrk_exchange_init(&x, r->conn, &memory->head, r->fd);
     x.slot = memory->slot;
-    if (!wgw_request_decode(payload, r->frame.len, &memory->vars, &x.request, &x.note))
+    bool is_read = r->frame.type == WGW_FRAME_CALL
+        ? wgw_call_decode(payload, r->frame.len, &memory->vars, &x.request, &x.note)
+        : wgw_request_decode(payload, r->frame.len, &memory->vars, &x.request, &x.note);
+    if (!is_read)
         return false;
     r->fd = -1;
     if (x.note.has_body || has_file)

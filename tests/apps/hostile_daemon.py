@@ -15,6 +15,7 @@ import threading
 import time
 
 REQUEST, HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = 2, *range(16, 26)
+CALL, ANSWER = 32, 40
 CLOSES, LAST = 1, 4
 START, READY = 1, 16
 BOARD_HEAD, ROW_SIZE, ENTRY_SIZE, BEGUN, OVER = 152, 56, 328, 3, 4
@@ -53,7 +54,7 @@ BYTES = {
     # not a frame
     "type-unknown": frame(99),
     "type-zero": frame(0),
-    "type-reserved": frame(32),
+    "type-reserved": frame(41),
     "flags-unknown": frame(HEAD, b"", 128),
     "high-bytes": struct.pack("<IBBH", 0, HEAD, 0, 7),
     "length-huge": struct.pack("<IBBH", 0xffffffff, HEAD, 0, 0),
@@ -115,6 +116,25 @@ BYTES = {
     "log-lines": frame(LOG, bytes([INFO]) + b"one\n[forged] two\x1b[31m\r\n") + head() + BODY,
     "file-no-descriptor": head() + frame(FILE, struct.pack("<QQ", 0, 5)),
     "file-short-frame": head() + frame(FILE, b"\0" * 15),
+    # answers to questions
+    "answer-yes": frame(ANSWER, b"\2"),
+    "answer-none": frame(ANSWER, b"\0"),
+    "answer-text": frame(ANSWER, b"\3name"),
+    "answer-nothing": frame(ANSWER),
+    "answer-4": frame(ANSWER, b"\4"),
+    "answer-255": frame(ANSWER, b"\xff"),
+    "answer-none-with-text": frame(ANSWER, b"\0x"),
+    "answer-yes-with-text": frame(ANSWER, b"\2root"),
+    "answer-text-empty": frame(ANSWER, b"\3"),
+    "answer-text-crlf": frame(ANSWER, b"\3a\r\nSet-Cookie: b=c"),
+    "answer-text-nul": frame(ANSWER, b"\3root\0x"),
+    "answer-text-long": frame(ANSWER, b"\3" + b"x" * 1025),
+    "answer-after-head": head() + frame(ANSWER, b"\2"),
+    "answer-after-want-body": frame(WANT_BODY) + frame(ANSWER, b"\2"),
+    "answer-with-flag": frame(ANSWER, b"\2", LAST),
+    "answer-twice": frame(ANSWER, b"\2") + frame(ANSWER, b"\1"),
+    "answer-and-half": frame(ANSWER, b"\2") + b"\1",
+    "call-back": frame(CALL, b"x"),
     # lies about Content-Length
     "length-too-long": head(fields=LENGTH_100) + BODY,
     "length-too-short": head(fields=LENGTH_5) + frame(BLOCK, b"hello and more") * 1000 + BODY,
@@ -135,8 +155,10 @@ def case(function):
 class Request:
     """One request, as far as the cases need it."""
 
-    def __init__(self, daemon, sock, payload):
+    def __init__(self, daemon, sock, kind, payload):
         self.daemon, self.sock = daemon, sock
+        if kind == CALL:
+            payload = without_question(payload)
         self.entry = struct.unpack("<I", payload[:4])[0]
         found = re.search(rb"/(?:hostile|garbage)/([a-z0-9-]+)(?:\?key=(\w+))?", payload)
         self.name = found[1].decode()
@@ -164,6 +186,14 @@ class Request:
         self.send(head())
         self.send(frame(FILE, struct.pack("<QQ", offset, size)) + rest, fd)
         os.close(fd)
+
+
+def without_question(payload):
+    """Return what CALL has in common with REQUEST."""
+    at = 2
+    for _ in range(2):
+        at += 4 + struct.unpack("<I", payload[at:at + 4])[0]
+    return payload[at:]
 
 
 class Daemon:
@@ -215,11 +245,11 @@ class Daemon:
     def serve_one(self, sock):
         """Serve one request. Return whether another may follow."""
         received = receive_frame(sock)
-        while received and received[0] != REQUEST:
+        while received and received[0] not in (REQUEST, CALL):
             received = receive_frame(sock)
         if not received:
             return False
-        request = Request(self, sock, received[1])
+        request = Request(self, sock, *received)
         if request.name in BYTES:
             request.begin()
             request.send(BYTES[request.name])

@@ -21,7 +21,7 @@ static void check_phase(const wgw_phase_t *phase)
 {
     bool is_under_way = phase->in >= WGW_IN_HELD;
 
-    if (phase->in > WGW_IN_COMPLETE || phase->answer > WGW_ANSWER_ENDED ||
+    if (phase->in > WGW_IN_COMPLETE || phase->answer > WGW_ANSWER_ASKED ||
         is_under_way != (phase->answer != WGW_ANSWER_QUIET))
         abort();
 }
@@ -33,7 +33,7 @@ static void check_end(const wgw_phase_t *phase, const wgw_frame_t *frame)
     bool is_end = frame->type == WGW_FRAME_END || frame->type == WGW_FRAME_CUT;
     bool is_last = is_end ? frame->flags & WGW_FRAME_LAST
                           : frame->type == WGW_FRAME_DONE || frame->type == WGW_FRAME_STATUS ||
-                            frame->type == WGW_FRAME_REFUSED;
+                            frame->type == WGW_FRAME_REFUSED || frame->type == WGW_FRAME_ANSWER;
 
     if (is_end && !is_last && phase->answer != WGW_ANSWER_ENDED)
         abort();
@@ -52,6 +52,9 @@ static void take(wgw_phase_t *phase, const wgw_frame_t *frame, bool is_body_here
         abort();
     if (is_allowed && (before.answer == WGW_ANSWER_ENDED) >
                       (frame->type == WGW_FRAME_LOG || frame->type == WGW_FRAME_DONE))
+        abort();
+    if (is_allowed && before.answer == WGW_ANSWER_ASKED &&
+        frame->type != WGW_FRAME_LOG && phase->in != WGW_IN_IDLE)
         abort();
     if (is_allowed)
         check_end(phase, frame);

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exchange/answer.h"
 #include "exchange/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { IS_HEAD_REQUEST = 1, WANTS_BODY = 2, SETTINGS = 3 /* bytes before what the process says */ };
+enum { IS_HEAD_REQUEST = 1, WANTS_BODY = 2, QUESTION_SHIFT = 2, SETTINGS = 3 /* bytes before what the process says */ };
 
 typedef struct {
     wgw_buffer_t text;      /* of all events; adjacent blocks are one */
@@ -61,6 +62,11 @@ static void check(trace_t *t, const wgw_reply_t *reply, const wgw_reply_event_t 
         count(t, e->size);
     if (reply->output.is_bodiless && t->body_bytes)
         abort();
+    if (reply->question && e->kind != WGW_REPLY_ANSWER && e->kind != WGW_REPLY_LOG &&
+        e->kind != WGW_REPLY_STATUS && e->kind != WGW_REPLY_REFUSED && e->kind != WGW_REPLY_BAD)
+        abort();
+    if (e->kind == WGW_REPLY_ANSWER && wgw_answer_check(reply->question, e->verdict, e->span))
+        abort();
     int64_t most = reply->output.length_declared;
     if (most >= 0 && t->body_bytes > most)
         abort();
@@ -69,7 +75,7 @@ static void check(trace_t *t, const wgw_reply_t *reply, const wgw_reply_event_t 
     bool is_end = e->kind == WGW_REPLY_END || e->kind == WGW_REPLY_CUT;
     t->has_ended = t->has_ended || is_end;
     t->is_over = (is_end && e->is_last) || e->kind == WGW_REPLY_DONE || e->kind == WGW_REPLY_STATUS ||
-                 e->kind == WGW_REPLY_REFUSED || e->kind == WGW_REPLY_BAD;
+                 e->kind == WGW_REPLY_REFUSED || e->kind == WGW_REPLY_BAD || e->kind == WGW_REPLY_ANSWER;
     bool is_idle = reply->phase->in == WGW_IN_IDLE && reply->phase->answer == WGW_ANSWER_QUIET;
     if (e->kind != WGW_REPLY_BAD && t->is_over != is_idle)
         abort();
@@ -103,13 +109,15 @@ static size_t take_events(trace_t *t, wgw_reply_t *reply, const char *data, size
 /* Receive everything in pieces, their sizes by `seed` (0: all at once). */
 static wgw_buffer_t receive(const uint8_t *data, size_t size, unsigned settings, unsigned seed)
 {
-    wgw_phase_t phase = { WGW_IN_HELD, WGW_ANSWER_PENDING };
-    wgw_request_t request = { .is_bodiless = settings & IS_HEAD_REQUEST };
+    unsigned question = settings >> QUESTION_SHIFT & 7;
+    wgw_phase_t phase = { WGW_IN_HELD, question ? WGW_ANSWER_ASKED : WGW_ANSWER_PENDING };
+    wgw_request_t request = { .is_bodiless = settings & IS_HEAD_REQUEST,
+                              .question = (wgw_question_t)question };
     wgw_reply_t reply = { .phase = NULL };
     trace_t t = { .is_over = false };
     wgw_buffer_t in = { 0 };
 
-    if (!(settings & WANTS_BODY))
+    if (question || !(settings & WANTS_BODY))
         wgw_phase_body_is_complete(&phase);
     wgw_reply_init(&reply, &phase, &request, 200);
     for (size_t at = 0; at < size && !t.is_over;) {

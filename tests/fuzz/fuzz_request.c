@@ -1,4 +1,4 @@
-/* The payload of a REQUEST frame as the daemon process sees it: what decodes lies within the
+/* The payload of a REQUEST or a CALL frame as the daemon process sees it: what decodes lies within the
  * payload, and encodes to a request that is the same. */
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +54,24 @@ static bool is_same(const wgw_request_t *a, const wgw_request_t *b)
     return true;
 }
 
+static bool decode(bool is_call, const char *payload, size_t len, wgw_var_store_t *store,
+                   wgw_request_t *request, wgw_request_note_t *note)
+{
+    return is_call ? wgw_call_decode(payload, len, store, request, note)
+                   : wgw_request_decode(payload, len, store, request, note);
+}
+
+static void check_question(const wgw_request_t *a, const wgw_request_t *b)
+{
+    if (a->question != b->question || a->is_https != b->is_https)
+        abort();
+    for (size_t i = 0; i < WGW_ARGUMENT_COUNT; i++)
+        if (a->arguments[i].len != b->arguments[i].len ||
+            (a->arguments[i].len &&
+             memcmp(a->arguments[i].data, b->arguments[i].data, a->arguments[i].len) != 0))
+            abort();
+}
+
 static void check_again(const wgw_request_t *request, const wgw_request_note_t *note)
 {
     wgw_buffer_t b = { 0 };
@@ -63,27 +81,37 @@ static void check_again(const wgw_request_t *request, const wgw_request_note_t *
 
     given.request_start = given.queue_start = 0; /* a double does not hold every u64 */
     if (!wgw_request_encode(&b, &given, note, 0) ||
-        !wgw_request_decode(b.data + WGW_FRAME_HEADER_SIZE, b.len - WGW_FRAME_HEADER_SIZE, &store,
-                            &again, &noted) ||
+        !decode(request->question, b.data + WGW_FRAME_HEADER_SIZE, b.len - WGW_FRAME_HEADER_SIZE, &store,
+                &again, &noted) ||
         !is_same(request, &again) || note->entry != noted.entry || note->epoch != noted.epoch ||
         note->has_body != noted.has_body || note->body.len != noted.body.len)
         abort();
+    check_question(request, &again);
     wgw_buffer_deinit(&b);
     free(store.vars);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void take(bool is_call, const char *payload, size_t size)
 {
-    const char *payload = (const char *)data;
     wgw_var_store_t store = { 0 };
     wgw_request_t request;
     wgw_request_note_t note;
 
-    if (wgw_request_decode(payload, size, &store, &request, &note)) {
+    if (decode(is_call, payload, size, &store, &request, &note)) {
+        if (is_call != (request.question != WGW_ASK_NOTHING) || (is_call && note.has_body))
+            abort();
+        for (size_t i = 0; is_call && i < WGW_ARGUMENT_COUNT; i++)
+            check_inside(request.arguments[i].data, request.arguments[i].len, payload, size);
         check_bounds(&request, payload, size);
         check_inside(note.body.data, note.body.len, payload, size);
         check_again(&request, &note);
     }
     free(store.vars);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    take(false, (const char *)data, size);
+    take(true, (const char *)data, size);
     return 0;
 }

@@ -32,6 +32,9 @@ def frames():
             parts = [wire.frame(wire.OPEN), request,
                      *(wire.frame(one) if isinstance(one, int) else one for one in answer), request]
             yield b"".join(settings + part for part in parts)
+        for answer in (wire.ANSWER, wire.STATUS, wire.REFUSED):
+            asked = [wire.frame(kind) for kind in (wire.OPEN, wire.CALL, wire.LOG, answer, wire.CALL)]
+            yield b"".join(settings + part for part in asked)
 
 
 def requests():
@@ -41,6 +44,8 @@ def requests():
                                    bits=wire.RELOADING, length=4),
                 wire.request_frame("package.module", (), None, bits=wire.MODULE, length=-1)):
         yield one[8:]
+        if not one[16] & wire.HAS_BODY:
+            yield bytes([1, 0]) + 2 * (struct.pack("<I", 4) + b"user") + one[8:]
     fixed = wire.request_frame("")[8:8 + 84]
     known = b"".join(struct.pack("<HHI", key, 0, 3) + b"abc" for key in range(1, 70))
     yield (fixed + wire.text("/a") + wire.text("b") + wire.text("") + struct.pack("<I", 69) + known)
@@ -64,6 +69,9 @@ def replies():
                      wire.frame(wire.STATUS, struct.pack("<H", 500)),
                      wire.frame(wire.REFUSED, b"", wire.CLOSES)):
             yield bytes([settings, 7, settings]) + talk
+    for question in range(1, 8):
+        for answer in (b"\0", b"\1", b"\2", b"\3name", b"\3", b"\4"):
+            yield bytes([question << 2, 7, 0]) + log + wire.frame(wire.ANSWER, answer)
 
 
 def specs():

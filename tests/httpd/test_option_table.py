@@ -72,6 +72,16 @@ VALUES = {
     "WSGISlowRequests": ("2.5", [("-1", "a number of seconds"), ("x", "a number of seconds"),
                                  ("1s", "a number of seconds"), ("1.2.3", "a number of seconds"),
                                  ("0x10", "a number of seconds"), (".", "a number of seconds")]),
+    "WSGIAccessScript": ("{apps}/authority.py application-group=%{GLOBAL} process-group=%{GLOBAL}",
+                         [("{apps}/authority.py other", "allowed is one file"),
+                          ("{apps}/authority.py application-group=%{RESOURCE}", "as application-group="),
+                          ("{apps}/authority.py application-group=", "as application-group="),
+                          ("{apps}/authority.py process-group=%{ENV:x}", "as process-group="),
+                          ("{apps}/authority.py process-group=a process-group=b", "allowed is one file")]),
+    "WSGIAuthUserScript": ("{apps}/authority.py", []),
+    "WSGIAuthGroupScript": ("{apps}/authority.py application-group=x", []),
+    "WSGIDispatchScript": ("{apps}/dispatcher.py", []),
+    "WSGIGroupAuthoritative": ON_OFF,
     "WSGIAcceptMutex": ("pthread", [("sem", "allowed is default, flock, fcntl, sysvsem, posixsem or "
                                      "pthread")]),
 }
@@ -116,7 +126,8 @@ def test_aliases_stand_in_servers_only(make_server, directive, place):
 @pytest.mark.parametrize("directive, value, message", WRONG,
                          ids=[f"{name} {value}" for name, value, _ in WRONG])
 def test_wrong_value(make_server, directive, value, message):
-    made = make_server(Site(f"# first\n{directive} {value}"), start=False)
+    place = PLACES["server" if "S" in ROWS[directive] else "directory"]
+    made = make_server(Site("# first\n" + place.format(f"{directive} {value}")), start=False)
     lines = (made.root / "httpd.conf").read_text().splitlines()
     code, output = made.configtest()
     number = max(i for i, line in enumerate(lines, 1) if line.startswith(directive + " "))
@@ -130,10 +141,10 @@ def test_wrong_value(make_server, directive, value, message):
 SITE = Site("""
     WSGIScriptAlias /app {apps}/probe.wsgi
     <Directory {htdocs}>
-        AllowOverride FileInfo
+        AllowOverride FileInfo AuthConfig
     </Directory>
     <Directory {htdocs}/none>
-        AllowOverride AuthConfig
+        AllowOverride Limit
     </Directory>
 """)
 
@@ -141,7 +152,8 @@ SITE = Site("""
 def get_below(server, folder, directive):
     path = server.htdocs / folder
     path.mkdir(exist_ok=True, parents=True)
-    (path / ".htaccess").write_text(f"{directive} {VALUES[directive][0]}\n")
+    value = VALUES[directive][0].replace("{apps}", str(server.places()["apps"]))
+    (path / ".htaccess").write_text(f"{directive} {value}\n")
     (path / "page.txt").write_text("page")
     return server.get(f"/{folder}/page.txt")
 

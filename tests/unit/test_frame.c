@@ -4,7 +4,7 @@
 
 /* Written from src/wire/PROTOCOL.md, not from the code: what each type may be, and when it may
  * come. Phases of the client's side are letters: - closed, i idle, h held, w wanted, c complete; of
- * the answer: q quiet, p pending, b blocks, e ended. A phase is two of them. */
+ * the answer: q quiet, p pending, b blocks, e ended, a asked. A phase is two of them. */
 static const struct {
     int number;
     size_t most;
@@ -22,18 +22,20 @@ static const struct {
     { 18, 16, 0, true, "hb>hb wb>wb cb>cb" },
     { 19, 0, 1 | 4, true, "hb>he wb>we cb>ce" },
     { 20, 0, 1 | 4, true, "hb>he wb>we cb>ce" },
-    { 21, 2, 1, true, "hp>iq wp>iq cp>iq" },
-    { 22, (1u << 20) + 1, 0, true, "hp>hp hb>hb he>he wp>wp wb>wb we>we cp>cp cb>cb ce>ce" },
+    { 21, 2, 1, true, "hp>iq wp>iq cp>iq ha>iq wa>iq ca>iq" },
+    { 22, (1u << 20) + 1, 0, true, "hp>hp hb>hb he>he wp>wp wb>wb we>we cp>cp cb>cb ce>ce ha>ha wa>wa ca>ca" },
     { 23, 0, 0, true, "hp>wp hb>wb" },
-    { 24, 0, 1 | 8, true, "hp>iq wp>iq cp>iq" },
+    { 24, 0, 1 | 8, true, "hp>iq wp>iq cp>iq ha>iq wa>iq ca>iq" },
     { 25, 0, 1, true, "he>iq we>iq ce>iq" },
+    { 32, 64u << 20, 0, false, "iq>ca" },
+    { 40, 1025, 1, true, "ha>iq wa>iq ca>iq" },
 };
 enum { KIND_COUNT = sizeof TYPES / sizeof *TYPES };
 
 /* The same for END and CUT with LAST, the only flag that makes a difference. */
 static const char ALLOWED_LAST[] = "hb>iq wb>iq cb>iq";
 
-static const char IN_LETTERS[] = "-ihwc", ANSWER_LETTERS[] = "qpbe";
+static const char IN_LETTERS[] = "-ihwc", ANSWER_LETTERS[] = "qpbea";
 
 static int row_of(int number)
 {

@@ -355,6 +355,99 @@ static void too_large_a_head_is_not_encoded(void **state)
     free(value);
 }
 
+/* --- questions ------------------------------------------------------------------------ */
+
+static wgw_request_t make_question(void)
+{
+    wgw_request_t request = make_request();
+
+    request.target.callable = NULL;
+    request.question = WGW_ASK_GROUPS;
+    request.is_https = true;
+    request.arguments[0] = (wgw_span_t){ "us\0er", 5 };
+    request.arguments[1] = (wgw_span_t){ "one\0two\0", 8 };
+    return request;
+}
+
+/* Returns: whether these bytes, in memory of their own, are a question. */
+static bool is_question(const char *payload, size_t len, wgw_request_t *request, wgw_var_store_t *store)
+{
+    wgw_request_note_t note;
+
+    return wgw_call_decode(payload, len, store, request, &note);
+}
+
+static bool is_question_copied(const char *payload, size_t len)
+{
+    wgw_var_store_t store = { 0 };
+    wgw_request_t request;
+    char *copy = unit_copy(payload, len);
+    bool is_right = is_question(copy, len, &request, &store);
+
+    free(copy);
+    free(store.vars);
+    return is_right;
+}
+
+static void encode_question(wgw_buffer_t *b)
+{
+    wgw_request_t request = make_question();
+    wgw_request_note_t note = { .entry = 7, .epoch = 8 };
+    wgw_frame_t frame;
+
+    assert_true(wgw_request_encode(b, &request, &note, 0));
+    assert_true(wgw_frame_decode(b->data, &frame));
+    assert_int_equal(frame.type, WGW_FRAME_CALL);
+    wgw_buffer_consume(b, WGW_FRAME_HEADER_SIZE);
+}
+
+static void a_question_passes(void **state)
+{
+    wgw_var_store_t store = { 0 };
+    wgw_buffer_t b = { 0 };
+    wgw_request_t got;
+
+    (void)state;
+    encode_question(&b);
+    assert_true(is_question(b.data, b.len, &got, &store));
+    assert_int_equal(got.question, WGW_ASK_GROUPS);
+    assert_true(got.is_https);
+    assert_int_equal(got.arguments[0].len, 5);
+    assert_memory_equal(got.arguments[0].data, "us\0er", 5);
+    assert_int_equal(got.arguments[1].len, 8);
+    assert_memory_equal(got.arguments[1].data, "one\0two\0", 8);
+    assert_string_equal(got.target.script, "/srv/app.wsgi");
+    assert_int_equal(got.var_count, 3);
+    free(store.vars);
+    wgw_buffer_deinit(&b);
+}
+
+static void hostile_questions_are_refused(void **state)
+{
+    enum { QUESTION, IS_HTTPS, FIRST_LEN, BITS = 2 + 4 + 5 + 4 + 8 + 8 };
+    wgw_buffer_t b = { 0 };
+
+    (void)state;
+    encode_question(&b);
+    assert_true(is_question_copied(b.data, b.len));
+    for (size_t part = 0; part < b.len; part++)
+        assert_false(is_question_copied(b.data, part));
+    b.data[QUESTION] = WGW_ASK_NOTHING;
+    assert_false(is_question_copied(b.data, b.len));
+    b.data[QUESTION] = WGW_ASK_COUNT;
+    assert_false(is_question_copied(b.data, b.len));
+    b.data[QUESTION] = WGW_ASK_ACCESS;
+    b.data[IS_HTTPS] = 2;
+    assert_false(is_question_copied(b.data, b.len));
+    b.data[IS_HTTPS] = 0;
+    b.data[FIRST_LEN + 3] = (char)0xff; /* 4 GiB */
+    assert_false(is_question_copied(b.data, b.len));
+    b.data[FIRST_LEN + 3] = 0;
+    b.data[BITS] |= 32; /* it has no body */
+    assert_false(is_question_copied(b.data, b.len));
+    wgw_buffer_deinit(&b);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_request_passes),
     cmocka_unit_test(a_module_and_the_other_bits_pass),
@@ -367,6 +460,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(hostile_heads_are_refused),
     cmocka_unit_test(hostile_counts_in_a_head_are_refused),
     cmocka_unit_test(too_large_a_head_is_not_encoded),
+    cmocka_unit_test(a_question_passes),
+    cmocka_unit_test(hostile_questions_are_refused),
 };
 
 UNIT_GROUP(message_group, tests);

@@ -5,7 +5,7 @@
 #include "unit.h"
 
 static const unit_group_t *const GROUPS[] = {
-    &address_group, &buffer_group, &cursor_group, &deadline_group, &descriptor_group, &forwarded_group,
+    &address_group, &answer_group, &buffer_group, &cursor_group, &deadline_group, &descriptor_group, &forwarded_group,
     &frame_group, &head_group, &hop_group, &json_group, &key_group, &log_group, &measure_group,
     &message_group, &output_group, &replace_group, &reply_group, &slot_group, &spec_group, &state_group,
     &status_group, &step_group, &supervisor_group,

@@ -17,7 +17,7 @@ typedef struct {
 
 #define UNIT_GROUP(name, tests) const unit_group_t name = { tests, sizeof tests / sizeof *tests }
 
-extern const unit_group_t address_group, buffer_group, cursor_group, deadline_group, descriptor_group,
+extern const unit_group_t address_group, answer_group, buffer_group, cursor_group, deadline_group, descriptor_group,
     forwarded_group, frame_group, head_group, hop_group, json_group, key_group, log_group, measure_group,
     message_group, output_group, replace_group, reply_group, slot_group, spec_group, state_group,
     status_group, step_group, supervisor_group;

@@ -30,7 +30,7 @@ def is_closed(client, timeout_s=5):
 @pytest.mark.parametrize("data, why", [
     (wire.open_frame("f" * 64), "key"),
     (wire.open_frame("0" * 64), "key"),
-    (wire.open_frame(version=2), "version"),
+    (wire.open_frame(version=1), "version"),
     (wire.frame(wire.OPEN, b"\1" + b"0" * 63), "version"),
     (wire.frame(wire.OPEN), "version"),
     (b"GET / HTTP/1.1\r\n\r\n", "not a frame"),

@@ -23,6 +23,7 @@ EXTENSION = BUILD / ".libs" / "_wsgigw.abi3.so"
 
 OPEN, REQUEST, BODY, BODY_END, BODY_FAULT = 1, 2, 3, 4, 5
 HEAD, BLOCK, FILE, END, CUT, STATUS, LOG, WANT_BODY, REFUSED, DONE = range(16, 26)
+CALL, ANSWER = 32, 40
 CLOSES, HAS_FILE, LAST = 1, 2, 4
 MULTITHREAD, MULTIPROCESS, BODILESS, RELOADING, MODULE, HAS_BODY = 1, 2, 4, 8, 16, 32
 START, DRAIN, STOP, READY, LEAVING, WANTS, LOADED = 1, 2, 3, 16, 17, 18, 19
@@ -70,7 +71,7 @@ def frame(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
     return struct.pack("<IBBH", len(payload), kind, flags, 0) + payload
 
 
-def open_frame(key: str = KEY, version: int = 1) -> bytes:
+def open_frame(key: str = KEY, version: int = 2) -> bytes:
     """Encode OPEN."""
     return frame(OPEN, bytes([version]) + key.encode())
 
