@@ -174,13 +174,16 @@ static int status_of_exception(wgw_py_state_t *state)
 
 static void tell_loaded(const wgw_py_state_t *state, script_t *script, const wgw_target_t *target)
 {
-    int fact = target->callable ? 2 : 1;
+    wgw_target_t needed = *target;
 
+    if (target->is_optional)
+        needed.callable = NULL; /* new code need not have it, either */
+    int fact = needed.callable ? 2 : 1;
     if (script->told >= fact)
         return;
     script->told = fact;
     if (state->bridge->config->on_loaded)
-        state->bridge->config->on_loaded(target);
+        state->bridge->config->on_loaded(&needed);
 }
 
 PyObject *wgw_py_script_find(wgw_py_state_t *state, const wgw_target_t *target,

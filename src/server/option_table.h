@@ -98,7 +98,8 @@
       "The extension module _wsgigw.abi3.so of daemon processes, where it is not in its installed " \
       "place.") \
     X("WSGIRestrictEmbedded", SERVER, restricts_embedded, FLAG, WGW_CTX_S, 0, 0, "Off", \
-      "On: no embedded mode. Requests for it get 500, and httpd's children do not start Python.") \
+      "On: no embedded mode. Requests for it get 500, and httpd's children start Python only for import " \
+      "scripts and scripts that decide, where the configuration itself has them run there.") \
     X("WSGISocketPrefix", SERVER, socket_prefix, PREFIX, WGW_CTX_S, 0, 0, "wsgi", \
       "How the sockets' paths begin; relative to DefaultRuntimeDir, or else to ServerRoot. The command " \
       "wsgigw finds httpd at this and .control.sock: each httpd needs one of its own.") \

@@ -669,6 +669,7 @@ static int relay(relay_t *y)
     apr_interval_time_t before = 0;
     wgw_request_t *request = request_of(y);
 
+    y->fd = y->held_file = y->upload.file = -1;
     if (!y->pool->board)
         return refuse_claim(y, WGW_CLAIM_NOBODY);
     request->queue_start = now_seconds();
@@ -691,11 +692,10 @@ static int relay(relay_t *y)
 
 int wgw_relay_handle(wgw_brigade_t *x, const wgw_pool_t *pool)
 {
-    return relay(&(relay_t){ .x = &x->exchange, .brigade = x, .r = x->r, .pool = pool,
-                             .upload.file = -1, .fd = -1, .held_file = -1 });
+    return relay(&(relay_t){ .x = &x->exchange, .brigade = x, .r = x->r, .pool = pool });
 }
 
 int wgw_relay_ask(wgw_exchange_t *x, request_rec *r, const wgw_pool_t *pool)
 {
-    return relay(&(relay_t){ .x = x, .r = r, .pool = pool, .upload.file = -1, .fd = -1, .held_file = -1 });
+    return relay(&(relay_t){ .x = x, .r = r, .pool = pool });
 }

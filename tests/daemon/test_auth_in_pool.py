@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import Site, eventually
+from harness import Site, eventually, system
 
 MODES = ("embedded",)
 PASS = "pass-env=LD_PRELOAD,ASAN_OPTIONS,UBSAN_OPTIONS,PYTHONMALLOC"
@@ -116,16 +116,20 @@ def test_request_timeout_interrupts_it(make_server):
     made.allow_log(".")
 
 
-def test_queue(make_server):
-    """More than one wait for the only thread, and all get in."""
-    made = started(make_server, site("processes=1 threads=1"))
+def together(made, query, count):
+    """Ask for the page so many times at once, and get it."""
     seen = []
-    threads = [threading.Thread(target=lambda: seen.append(status(made, "sleeps0.2"))) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: seen.append(status(made, query))) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [200] * 5
+    assert seen == [200] * count
+
+
+def test_queue(make_server):
+    """More than one wait for the only thread, and all get in."""
+    together(started(make_server, site("processes=1 threads=1")), "sleeps0.2", 5)
 
 
 def test_queue_timeout(make_server):
@@ -152,12 +156,34 @@ def test_a_script_that_changes(make_server, group):
 
 def test_a_change_that_is_broken_leaves_the_former_code(make_server):
     """DESIGN section 1: new code takes over only after it has imported."""
-    made = started(make_server, site("processes=1 threads=4"))
-    assert status(made) == 200
+    made = started(make_server, site("processes=2 threads=4"))
+    made.expect_log("WGW0123", count=2)
+    together(made, "sleeps0.2", 8)
     made.write_work("script.py", SCRIPT.replace("def allow_access(", "def another("))
     made.allow_log("WGW0|raceback|Error|File|  ")
     assert status(made) == 200
     assert status(made, headers=()) == 401
+
+
+def test_a_dispatch_script_may_lose_a_function(make_server):
+    """All three are optional, in new code, too."""
+    text = """
+    WSGIDaemonProcess deciding %s processes=1
+    WSGIDaemonProcess serving
+    WSGIScriptAlias /app {apps}/environ.wsgi
+    <Location /app>
+        WSGIDispatchScript {work}/script.py process-group=deciding
+    </Location>
+    """ % PASS
+    choose = "def process_group(environ):\n    return 'serving'\n"
+    made = started(make_server, Site(text), choose + "def callable_object(environ):\n    return 'nothing'\n")
+    assert made.get("/app/dump").status == 500
+    made.allow_log("'nothing'")
+    made.write_work("script.py", "")
+    assert made.get("/app/dump").status == 200, "in httpd, where the configuration has it"
+    made.write_work("script.py", choose)
+    assert made.get("/app/dump").status == 200
+    assert not made.log.find("WGW0014|WGW0129")
 
 
 def test_it_is_loaded_before_the_first_request(make_server):
@@ -200,6 +226,17 @@ def test_owner_of_the_script(make_server, permissions, expected):
     assert status(made) == expected
     if expected != 200:
         made.expect_log("WGW0078", "error")
+
+
+def test_sample(make_server):
+    """conf.d/auth.conf, with a script, a Python and a user that are here."""
+    text = (system.REPOSITORY / "conf.d/auth.conf").read_text()
+    text = text.replace("/srv/example/app/auth.py", "{work}/script.py").replace(
+        "user=example group=example", PASS).replace("python-home=/srv/example/venv", "")
+    text = text.replace("<Location /private>", "Alias /page {htdocs}\n<Location /page>")
+    made = started(make_server, Site(text, modules=MODULES))
+    assert status(made, headers=()) == 401
+    assert status(made) == 200
 
 
 def test_group_that_is_not_declared(make_server):
