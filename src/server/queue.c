@@ -433,6 +433,16 @@ wgw_claim_t wgw_queue_claim(wgw_seat_t *seat, wgw_link_t **link_out)
     return WGW_CLAIM_NOBODY;
 }
 
+void wgw_queue_count(const wgw_pool_t *pool, int http_status)
+{
+    if (http_status == HTTP_BAD_GATEWAY)
+        atomic_fetch_add(&pool->board->bad_gateway_count, 1);
+    else if (http_status == HTTP_SERVICE_UNAVAILABLE)
+        atomic_fetch_add(&pool->board->unavailable_count, 1);
+    else if (http_status == HTTP_GATEWAY_TIME_OUT)
+        atomic_fetch_add(&pool->board->gateway_timeout_count, 1);
+}
+
 int wgw_queue_exit_status(const wgw_pool_t *pool, const wgw_link_t *link)
 {
     enum { PATIENCE_US = 500 * 1000, PAUSE_US = 5000 };

@@ -70,6 +70,9 @@ void wgw_queue_give_back(const wgw_pool_t *pool, const wgw_link_t *link);
 /* Leave the queue. */
 void wgw_queue_leave(wgw_seat_t *seat);
 
+/* Count what a client gets whose request the pool has not answered; other statuses are not counted. */
+void wgw_queue_count(const wgw_pool_t *pool, int http_status);
+
 /* How the process of a link has ended, as of waitpid(); -1 when it lives, or nobody knows.
  * Blocks: a moment, for the supervisor to notice. */
 int wgw_queue_exit_status(const wgw_pool_t *pool, const wgw_link_t *link);

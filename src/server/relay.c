@@ -654,16 +654,6 @@ static wgw_deadline_t queue_end(const wgw_request_t *request)
     return (wgw_deadline_t){ request->ends_by.at_us ? request->ends_by.at_us : INT64_MAX };
 }
 
-static void count_status(const wgw_pool_t *pool, int http_status)
-{
-    if (http_status == HTTP_BAD_GATEWAY)
-        atomic_fetch_add(&pool->board->bad_gateway_count, 1);
-    else if (http_status == HTTP_SERVICE_UNAVAILABLE)
-        atomic_fetch_add(&pool->board->unavailable_count, 1);
-    else if (http_status == HTTP_GATEWAY_TIME_OUT)
-        atomic_fetch_add(&pool->board->gateway_timeout_count, 1);
-}
-
 static int relay(relay_t *y)
 {
     apr_interval_time_t before = 0;
@@ -683,7 +673,7 @@ static int relay(relay_t *y)
         set_client_timeout(y, &before, false);
         wgw_queue_leave(&y->seat);
     }
-    count_status(y->pool, status);
+    wgw_queue_count(y->pool, status);
     wgw_upload_deinit(&y->upload);
     wgw_buffer_deinit(&y->in);
     free(y->reply.fields.fields);
