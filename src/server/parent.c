@@ -235,6 +235,18 @@ static void on_exit_of_supervisor(int reason, void *ctx, apr_wait_t status)
         resume(g);
 }
 
+/* Wait for an answer of this kind; others are passed over. */
+static wgw_parent_link_status_t wait_for_kind(const generation_t *g, wgw_control_message_t kind,
+                                              wgw_answer_t *answer, wgw_deadline_t deadline)
+{
+    wgw_parent_link_status_t status;
+
+    do
+        status = wgw_parent_link_receive(&g->retained->link, answer, deadline);
+    while (status == WGW_LINK_OK && answer->kind != kind);
+    return status;
+}
+
 /* Wait for the answer to this generation; earlier ones are passed over. */
 static wgw_parent_link_status_t wait_for_answer(const generation_t *g, wgw_answer_t *answer)
 {
@@ -304,10 +316,8 @@ static bool greet(const generation_t *g)
     wgw_parent_link_status_t status = send_hello(g, deadline);
     wgw_answer_t answer;
 
-    do
-        if (status == WGW_LINK_OK)
-            status = wgw_parent_link_receive(&g->retained->link, &answer, deadline);
-    while (status == WGW_LINK_OK && answer.kind != WGW_CONTROL_HERE);
+    if (status == WGW_LINK_OK)
+        status = wait_for_kind(g, WGW_CONTROL_HERE, &answer, deadline);
     return status != WGW_LINK_OK || answer.stays;
 }
 
@@ -381,11 +391,8 @@ static void stop_supervisor(const generation_t *g)
     if (!link->pid)
         return;
     wgw_parent_link_status_t status = send_byte(g, WGW_CONTROL_STOP, deadline);
-    while (status == WGW_LINK_OK) {
-        status = wgw_parent_link_receive(link, &answer, deadline);
-        if (answer.kind == WGW_CONTROL_DRAINED)
-            break;
-    }
+    if (status == WGW_LINK_OK)
+        status = wait_for_kind(g, WGW_CONTROL_DRAINED, &answer, deadline);
     if (status == WGW_LINK_TIMEOUT || !wgw_parent_link_reap(link, deadline))
         say_late();
     wgw_parent_link_close(link);
