@@ -31,8 +31,6 @@ static void move(wgw_sup_pool_t *pool, wgw_state_t *state)
     wgw_sup_step_move(pool->step, state);
     wgw_sup_state_bytes(state, &pool->warm.texts);
     wgw_sup_state_u32(state, &pool->warm.count);
-    wgw_sup_state_u32(state, &pool->versions.newest);
-    wgw_sup_state_u32(state, &pool->versions.failed);
     wgw_sup_state_bytes(state, &pool->stale);
     wgw_sup_state_i64(state, &pool->reload_us);
     wgw_sup_state_i64(state, &pool->reloaded_us);
@@ -76,6 +74,7 @@ wgw_sup_pool_t *wgw_sup_pool_restore(const wgw_loop_t *loop, wgw_state_t *state)
     if (!pool)
         return NULL;
     move(pool, state);
+    pool->versions = wgw_sup_step_versions(pool->step);
     for (uint32_t r = 0; r < pool->spec.row_count; r++)
         if (!wgw_sup_pool_watch(pool, r))
             state->in.is_bad = true;
